@@ -1,0 +1,1 @@
+"""Rules of media: states, limits, rendition plans, playlists, verdicts."""

@@ -1,0 +1,1 @@
+"""Everything outside: settings, database, storage, decoders, scanners, brokers."""

@@ -1,0 +1,51 @@
+"""Engines and transactions.
+
+The API uses the async engine, activities the sync one; both are psycopg 3. A transaction
+is opened at the edge only, in a route or an activity, by `transaction(...)`; nothing below
+the edge commits, and nothing calls S3, Temporal or another network part inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+
+from infra.settings import Settings
+
+
+def make_engine(settings: Settings) -> Engine:
+    return create_engine(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        max_overflow=settings.database_pool_size,
+        pool_pre_ping=True,
+        connect_args={"application_name": "fansworld-worker"},
+    )
+
+
+def make_async_engine(settings: Settings) -> AsyncEngine:
+    return create_async_engine(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        max_overflow=settings.database_pool_size,
+        pool_pre_ping=True,
+        connect_args={"application_name": "fansworld-api"},
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """One transaction of an activity: commits at the end, rolls back on any exception."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@asynccontextmanager
+async def async_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """One transaction of a route: commits at the end, rolls back on any exception."""
+    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        yield session

@@ -1,0 +1,265 @@
+"""Settings: the only reader of the environment. Read once, validated at boot, passed down.
+
+Every field is documented in `.env.example`; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+def _split_list(value: object) -> object:
+    """Accept `a,b,c` where the environment holds a list."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+StrList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
+IntList = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)]
+
+
+class SettingsError(Exception):
+    """Every fault of the configuration at once, one line each."""
+
+
+class Settings(BaseSettings):
+    """Where the parts are, which keys to use, and every limit."""
+
+    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True)
+
+    environment: Literal["development", "test", "production"] = "development"
+    log_level: str = "INFO"
+    log_format: Literal["json", "console"] = "json"
+
+    # --- outside parts -------------------------------------------------------------------
+    database_url: str = "postgresql+psycopg://fansworld@localhost:5432/fansworld"
+    database_pool_size: int = Field(default=8, ge=1)
+    valkey_url: str = "redis://localhost:6379/0"
+    s3_endpoint: str | None = None
+    s3_public_endpoint: str | None = None
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: SecretStr | None = None
+    s3_bucket_quarantine: str = "fansworld-quarantine"
+    s3_bucket_media: str = "fansworld-media"
+    s3_bucket_public: str = "fansworld-public"
+    temporal_address: str = "localhost:7233"
+    temporal_namespace: str = "default"
+    temporal_api_key: SecretStr | None = None
+    temporal_tls: bool = False
+    temporal_ui_url: str | None = None
+    task_queue_prefix: str = ""
+    """Put before every task queue's name, so that deployments can share a namespace."""
+    clamd_address: str = "localhost:3310"
+    """`host:port`, or the path of a Unix socket."""
+    ffmpeg_path: str = "ffmpeg"
+    ffprobe_path: str = "ffprobe"
+
+    # --- keys ----------------------------------------------------------------------------
+    payload_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    """Temporal payload encryption: `id=base64(32 bytes)`, first one encrypts, all decrypt."""
+    media_master_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    """Wrap the key of each media; same form."""
+    token_private_key: SecretStr | None = None
+    """Ed25519 private key, base64 of its 32 raw bytes; signs access tokens."""
+    url_signing_key: SecretStr | None = None
+    """base64 of 32 bytes; signs playlist, key and CDN URLs."""
+
+    # --- API -----------------------------------------------------------------------------
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=0, le=65535)
+    api_public_url: str = "http://localhost:8000"
+    api_body_bytes_max: int = MIB
+    cors_origins: StrList = ()
+    access_token_ttl_seconds: int = 600
+
+    # --- upload --------------------------------------------------------------------------
+    upload_image_bytes_max: int = 50 * MIB
+    upload_audio_bytes_max: int = 500 * MIB
+    upload_video_bytes_max: int = 10 * GIB
+    upload_avatar_bytes_max: int = 10 * MIB
+    upload_single_put_bytes_max: int = 16 * MIB
+    upload_part_bytes_min: int = 16 * MIB
+    upload_part_bytes_max: int = 64 * MIB
+    upload_link_ttl_seconds: int = 30 * 60
+    upload_expiry_seconds: int = 24 * 3600
+    upload_open_max: int = 200
+    """Unfinished uploads that one account may hold at a time."""
+    storage_quota_bytes: int = 500 * GIB
+    """Bytes of originals that one account may hold."""
+    quarantine_infected_retention_days: int = 30
+    quarantine_rejected_retention_days: int = 7
+
+    # --- scan ----------------------------------------------------------------------------
+    clamd_timeout_seconds: float = 120
+    clamd_stream_bytes_max: int = 2 * GIB - 1
+    clamd_frame_bytes: int = 64 * 1024
+    clamd_database_age_days_max: int = 7
+    """0 switches the check off (the embedded stack has no live signature feed)."""
+    scan_over_limit_policy: Literal["block", "reencode_only"] = "reencode_only"
+    """Files too large to scan: `block` waits for an operator, `reencode_only` keeps the
+    original sealed and publishes re-encoded renditions only."""
+
+    # --- decoders ------------------------------------------------------------------------
+    scratch_dir: Path = Path("/tmp/fansworld")
+    scratch_free_bytes_min: int = 2 * GIB
+    decoder_memory_bytes_max: int = 4 * GIB
+    decoder_image_seconds_max: int = 30
+    decoder_stall_seconds_max: int = 60
+    """A child that reports no progress for this long is ended."""
+
+    # --- images --------------------------------------------------------------------------
+    image_pixels_max: int = 100_000_000
+    """Over all frames."""
+    image_frames_max: int = 1000
+    image_widths: IntList = (320, 640, 960, 1440, 2048)
+    image_jpeg_quality: int = 80
+    image_webp_quality: int = 80
+    image_webp_effort: int = 4
+    image_avif: bool = False
+    image_avif_quality: int = 55
+    image_avif_effort: int = 2
+    image_avif_width_min: int = 640
+    image_thumbnail_side: int = 256
+    image_blur_width: int = 64
+    watermark_height_bps: int = 350
+    """Height of the handle in basis points of the picture's height (350 = 3.5 %)."""
+    watermark_corner: Literal["top-left", "top-right", "bottom-left", "bottom-right"] = (
+        "bottom-right"
+    )
+    watermark_opacity_bps: int = 8000
+    watermark_width_min: int = 640
+    """Renditions narrower than this carry no watermark."""
+
+    # --- video and audio -----------------------------------------------------------------
+    video_duration_seconds_max: int = 4 * 3600
+    video_pixels_max: int = 8192 * 8192
+    video_streams_max: int = 32
+    video_ladder_short_side_max: int = 1080
+    video_frame_rate_max: int = 60
+    video_preset: str = "veryfast"
+    video_segment_seconds: int = 4
+    video_gop_seconds: int = 2
+    video_chunk_seconds: int = 60
+    video_chunk_threshold_seconds: int = 90
+    """Longer videos are encoded in chunks of `video_chunk_seconds` on all free workers."""
+    video_threads: int = 0
+    audio_duration_seconds_max: int = 8 * 3600
+    audio_bitrate: int = 128_000
+    opus_bitrate: int = 96_000
+    loudness_target_lufs: float = -16.0
+    loudness_true_peak_dbtp: float = -1.5
+    storyboard_tiles_short: int = 50
+    storyboard_tiles_long: int = 100
+    storyboard_long_seconds: int = 15 * 60
+    storyboard_tile_width: int = 160
+    waveform_peaks: int = 1000
+    teaser_seconds_max: int = 30
+
+    # --- moderation ----------------------------------------------------------------------
+    moderation_enabled: bool = True
+    moderation_frames_max: int = 120
+    moderation_label_score_min: float = 0.45
+    moderation_hold_labels: StrList = ()
+    """NudeNet labels that hold a media for a person; empty labels only."""
+    moderation_pdq_distance_max: int = 31
+    moderation_pdq_quality_min: int = 50
+
+    # --- delivery ------------------------------------------------------------------------
+    playback_url_ttl_seconds: int = Field(default=600, ge=30, le=600)
+    segment_url_ttl_seconds: int = Field(default=3600, ge=60)
+    cdn_base_url: str | None = None
+    cdn_purge_url: str | None = None
+    batch_access_max: int = 100
+
+    # --- workers -------------------------------------------------------------------------
+    worker_media_slots: int = 2
+    worker_io_slots: int = 8
+    worker_graceful_shutdown_seconds: int = 30
+    metrics_port: int = 0
+    """Prometheus port of the process; 0 switches it off."""
+    sweep_interval_seconds: int = 300
+
+    @model_validator(mode="before")
+    @classmethod
+    def _key_rings(cls, values: dict[str, object]) -> dict[str, object]:
+        for name in ("payload_keys", "media_master_keys"):
+            text = values.get(name)
+            if isinstance(text, str):
+                values[name] = dict(
+                    part.strip().split("=", 1) for part in text.split(",") if "=" in part
+                )
+        return values
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> Settings:
+        faults: list[str] = []
+        for name in ("payload_keys", "media_master_keys"):
+            ring: dict[str, SecretStr] = getattr(self, name)
+            faults += [f"{name}: {fault}" for fault in _ring_faults(ring)]
+            if not ring:
+                faults.append(f"{name}: at least one key is needed (id=base64 of 32 bytes)")
+        for name in ("token_private_key", "url_signing_key"):
+            secret: SecretStr | None = getattr(self, name)
+            if secret is None:
+                faults.append(f"{name}: missing (base64 of 32 bytes)")
+            elif (fault := _key_fault(secret)) is not None:
+                faults.append(f"{name}: {fault}")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @cached_property
+    def url_signing_key_bytes(self) -> bytes:
+        assert self.url_signing_key is not None
+        return base64.b64decode(self.url_signing_key.get_secret_value())
+
+    @property
+    def psycopg_url(self) -> str:
+        """The database URL as libpq takes it, without SQLAlchemy's driver name."""
+        return self.database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def _key_fault(secret: SecretStr) -> str | None:
+    try:
+        raw = base64.b64decode(secret.get_secret_value(), validate=True)
+    except (binascii.Error, ValueError):
+        return "is not base64"
+    return None if len(raw) == 32 else f"decodes to {len(raw)} bytes, 32 are needed"
+
+
+def _ring_faults(ring: dict[str, SecretStr]) -> list[str]:
+    return [
+        f"key {key_id!r} {fault}"
+        for key_id, secret in ring.items()
+        if (fault := _key_fault(secret)) is not None
+    ]
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: with every fault, one a line.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in item['loc']).upper() or 'KEYS'}: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise SettingsError(
+            "the configuration has faults (see .env.example):\n" + "\n".join(lines)
+        ) from None

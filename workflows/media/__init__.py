@@ -1,0 +1,1 @@
+"""Ingest, re-processing and deletion of media."""
