@@ -90,6 +90,8 @@ class Media(Base):
     playable_at: Mapped[Moment | None]
     ready_at: Mapped[Moment | None]
     deleted_at: Mapped[Moment | None]
+    erased_at: Mapped[Moment | None]
+    """When every object of a deleted media was gone from storage."""
 
 
 class Upload(Base):
@@ -146,6 +148,23 @@ class Rendition(Base):
     segments: Mapped[list[Any] | None] = mapped_column(JSONB)
     meta: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     created_at: Mapped[CreatedAt]
+
+
+class EncodedChunk(Base):
+    """One rung of one chunk, encoded and uploaded; joined into a rendition when all are there.
+
+    `segments` lists `[duration_ticks, bytes]` in order, as in `Rendition.segments`.
+    """
+
+    __tablename__ = "encoded_chunks"
+
+    media_id: Mapped[Id] = mapped_column(ForeignKey("media.id"), primary_key=True)
+    generation: Mapped[int] = mapped_column(primary_key=True)
+    rung: Mapped[str] = mapped_column(primary_key=True)
+    chunk_index: Mapped[int] = mapped_column(primary_key=True)
+    first_segment: Mapped[int]
+    segments: Mapped[list[Any]] = mapped_column(JSONB)
+    meta: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
 class BlockedHash(Base):
