@@ -92,9 +92,7 @@ _HIDDEN = Decision(allowed=False, reason=Reason.HIDDEN)
 _GONE = frozenset({MediaState.DELETED, MediaState.EXPIRED})
 
 
-def decide(
-    viewer: Viewer, subject: Subject, grants: Iterable[Grant], now: datetime
-) -> Decision:
+def decide(viewer: Viewer, subject: Subject, grants: Iterable[Grant], now: datetime) -> Decision:
     """May `viewer` see the full `subject` at `now` (UTC)?"""
     if subject.state in _GONE:
         return _HIDDEN

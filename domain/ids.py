@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 
-
 def uuid7_from(*, unix_ms: int, entropy: bytes) -> str:
     """A version 7 UUID (RFC 9562 §5.7) from milliseconds and 10 bytes of entropy."""
     value = (unix_ms & ((1 << 48) - 1)) << 80 | int.from_bytes(entropy[:10], "big")
@@ -11,8 +10,6 @@ def uuid7_from(*, unix_ms: int, entropy: bytes) -> str:
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
 
 
 def ingest_workflow_id(media_id: str, generation: int = 1) -> str:

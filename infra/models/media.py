@@ -77,6 +77,9 @@ class Media(Base):
     """base64; about 25 bytes."""
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     """What the probe found: codecs, frame rate, tracks; for people, not for rules."""
+    plan: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    """How the current generation is encoded, fixed when it was probed, so that chunks encoded
+    by workers of different versions still fit together."""
     moderation_outcome: Mapped[str | None]
     moderation_labels: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
     pdq_hash: Mapped[str | None]

@@ -40,11 +40,19 @@ class Inspection:
 
 
 @dataclass(frozen=True)
-class RenderImageInput:
+class RenderInput:
     media_id: str
     generation: int
     content_type: str
     only_renditions: tuple[str, ...] = ()
+    """Names of renditions to make again; the others are kept as published."""
+
+
+@dataclass(frozen=True)
+class RenderedImage:
+    renditions: int
+    bytes_written: int
+    moderation: str
 
 
 @dataclass(frozen=True)
@@ -59,8 +67,9 @@ class VideoPlanned:
     passes: tuple[tuple[str, ...], ...] = ()
     """Rungs of each pass over the source; more than one pass only where chunked."""
     chunk_count: int = 1
-    wants_teaser: bool = False
-    wants_waveform: bool = False
+    makes_audio: bool = True
+    makes_stills: bool = True
+    """Poster, storyboard and a fresh judgement; False where one rendition is made again."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,20 @@ class EncodedAudio:
 
 
 @dataclass(frozen=True)
+class Finished:
+    poster: bool
+    storyboard_tiles: int
+    teaser: bool = False
+
+
+@dataclass(frozen=True)
+class Judged:
+    moderation: str
+    """`pass`, `label`, `hold` or `block`."""
+    frames: int = 0
+
+
+@dataclass(frozen=True)
 class PublishInput:
     media_id: str
     generation: int
@@ -98,8 +121,9 @@ class PublishInput:
 @dataclass(frozen=True)
 class Published:
     state: str
+    """`playable`, `ready`, `held`, or `rejected` where the block list matched."""
     renditions: int
-    moderation: str = "pass"
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,15 +142,6 @@ class MarkInput:
 
 
 @dataclass(frozen=True)
-class OperatorChoice:
-    """Argument of `retry_step` and `skip_step`."""
-
-    step: str
-    operator: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class AuditInput:
     action: str
     subject_type: str
@@ -139,6 +154,23 @@ class AuditInput:
 class DeleteMediaInput:
     media_id: str
     requested_by: str = "system"
+    ingest_workflow_ids: tuple[str, ...] = ()
+    """Runs that may still be writing; they are cancelled first."""
+
+
+@dataclass(frozen=True)
+class DeletedMedia:
+    objects: int
+    purged_paths: int = 0
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    expired_uploads: int = 0
+    started_runs: int = 0
+    failed_runs: int = 0
+    restarted_deletions: int = 0
+    retired_originals: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,22 @@
+"""Task queues: which kind of worker does what."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Queue(StrEnum):
+    WORKFLOWS = "workflows"
+    MEDIA = "media"
+    """CPU work: decoders and encoders, as many at a time as there are cores."""
+    IO = "io"
+    """Short work that waits on storage, the scanner or the database."""
+
+
+def queue_name(queue: Queue, *, prefix: str) -> str:
+    return f"{prefix}{queue.value}"
+
+
+def sibling_queue(queue: Queue, *, own: str) -> str:
+    """The name of `queue` in the deployment whose workflow queue is called `own`."""
+    return f"{own.removesuffix(Queue.WORKFLOWS.value)}{queue.value}"
