@@ -1,0 +1,141 @@
+"""Temporal: the client, the encrypting payload codec, and how runs are started.
+
+Payloads are encrypted with AES-256-GCM under a key of the ring `PAYLOAD_KEYS`; the key's id
+travels in the payload's metadata, so that keys can be rotated: put a new one first, drop
+the old one when no run that used it is kept any longer.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import SecretStr
+from temporalio.api.common.v1 import Payload
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, PayloadCodec
+from temporalio.runtime import Runtime
+
+from infra.settings import Settings
+
+ENCODING = b"binary/encrypted"
+_NONCE_BYTES = 12
+
+
+class UnknownPayloadKey(Exception):
+    """A payload was encrypted with a key that `PAYLOAD_KEYS` does not hold."""
+
+
+class EncryptingCodec(PayloadCodec):
+    """Encrypts every payload. What is not encrypted (an older run, an operator's update sent
+    from the command line) is passed through on the way in."""
+
+    def __init__(self, keys: Mapping[str, SecretStr]) -> None:
+        self._ciphers = {
+            key_id: AESGCM(base64.b64decode(secret.get_secret_value()))
+            for key_id, secret in keys.items()
+        }
+        self._current = next(iter(self._ciphers))
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [self._encrypt(payload) for payload in payloads]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [
+            self._decrypt(payload) if payload.metadata.get("encoding") == ENCODING else payload
+            for payload in payloads
+        ]
+
+    def _encrypt(self, payload: Payload) -> Payload:
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = self._ciphers[self._current].encrypt(nonce, payload.SerializeToString(), None)
+        return Payload(
+            metadata={"encoding": ENCODING, "encryption-key-id": self._current.encode()},
+            data=nonce + sealed,
+        )
+
+    def _decrypt(self, payload: Payload) -> Payload:
+        key_id = payload.metadata.get("encryption-key-id", b"").decode()
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise UnknownPayloadKey(f"no key {key_id!r} in PAYLOAD_KEYS")
+        nonce, sealed = payload.data[:_NONCE_BYTES], payload.data[_NONCE_BYTES:]
+        return Payload.FromString(cipher.decrypt(nonce, sealed, None))
+
+
+def data_converter(settings: Settings) -> DataConverter:
+    """Pydantic's conversion under encryption; failures' messages are encrypted too."""
+    return replace(
+        pydantic_data_converter,
+        payload_codec=EncryptingCodec(settings.payload_keys),
+    )
+
+
+async def connect(
+    settings: Settings, *, runtime: Runtime | None = None, lazy: bool = False
+) -> Client:
+    """One client an event loop. `lazy` puts off the connection until the first call."""
+    api_key = settings.temporal_api_key
+    return await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        data_converter=data_converter(settings),
+        api_key=api_key.get_secret_value() if api_key else None,
+        tls=settings.temporal_tls,
+        runtime=runtime,
+        lazy=lazy,
+    )
+
+
+async def ensure_schedule(
+    client: Client,
+    *,
+    schedule_id: str,
+    workflow: str,
+    workflow_id: str,
+    task_queue: str,
+    every: timedelta,
+    note: str,
+) -> None:
+    """Create a schedule, or bring an existing one to these values.
+
+    A tick is dropped while the last one still runs; the execution time-out is below the
+    interval, so that a stuck run can't drop ticks for ever.
+    """
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            workflow,
+            id=workflow_id,
+            task_queue=task_queue,
+            execution_timeout=every * 0.9,
+            static_summary=note,
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        policy=SchedulePolicy(
+            overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=10)
+        ),
+    )
+    try:
+        await client.create_schedule(schedule_id, schedule)
+    except ScheduleAlreadyRunningError:
+
+        def bring_up_to_date(_: ScheduleUpdateInput) -> ScheduleUpdate:
+            return ScheduleUpdate(schedule=schedule)
+
+        await client.get_schedule_handle(schedule_id).update(bring_up_to_date)
