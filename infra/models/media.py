@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -135,7 +135,7 @@ class Rendition(Base):
         UniqueConstraint("media_id", "generation", "kind", "name"),
     )
 
-    id: Mapped[Id] = mapped_column(primary_key=True)
+    id: Mapped[Id] = mapped_column(primary_key=True, server_default=func.uuidv7())
     media_id: Mapped[Id] = mapped_column(ForeignKey("media.id"))
     generation: Mapped[int]
     kind: Mapped[str]

@@ -1,0 +1,1 @@
+"""What ingest, re-processing, deletion and the sweep do to the outside."""

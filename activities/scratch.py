@@ -1,0 +1,199 @@
+"""Local disk of a worker: a folder for each job, and originals kept for the next chunk.
+
+Everything here may vanish at any time; whatever must last is in S3 or Postgres.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+import structlog
+
+from domain.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+ORIGINAL_KEPT_SECONDS = 3600
+"""How long an original that nobody reads any more stays for chunks still to come."""
+
+_BEING_MADE_SECONDS = 60
+
+
+class Scratch:
+    """Scratch space under one folder, shared by the worker processes of a machine.
+
+    Args:
+        root: the folder; made when absent.
+        free_bytes_min: what must stay free after a reservation.
+    """
+
+    def __init__(self, root: Path, *, free_bytes_min: int) -> None:
+        self._jobs = root / "jobs"
+        self._originals = root / "originals"
+        self._free_bytes_min = free_bytes_min
+        for folder in (self._jobs, self._originals):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def job(self, name: str) -> Iterator[Path]:
+        """A fresh folder that is gone afterwards, whatever happens.
+
+        The folder is locked while in use, so that the sweep can tell a dead worker's
+        folders from a live one's.
+        """
+        folder = Path(mkdtemp(prefix=f"{name}-", dir=self._jobs))
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def original(
+        self, key: str, *, size_bytes: int, fetch: Callable[[Path], None]
+    ) -> Iterator[Path]:
+        """The original as a local file, fetched once a machine and kept while it is read.
+
+        Chunks of one video on one machine share the file: the first fetches it, those that
+        come meanwhile wait for it, and all read under a shared lock.
+
+        Raises:
+            Unavailable: too little free disk.
+        """
+        path = self._original_path(key)
+        while True:
+            with _locked(_lock_of(path), fcntl.LOCK_SH):
+                if _is_whole(path, size_bytes):
+                    os.utime(path)
+                    yield path
+                    return
+            with _locked(_lock_of(path), fcntl.LOCK_EX):
+                if not _is_whole(path, size_bytes):
+                    self._fetch(path, size_bytes, fetch)
+
+    def _fetch(self, path: Path, size_bytes: int, fetch: Callable[[Path], None]) -> None:
+        self.reserve(size_bytes)
+        partial = path.with_name(path.name + ".part")
+        try:
+            fetch(partial)
+            if not _is_whole(partial, size_bytes):
+                raise Unavailable(
+                    "the stored original changed its size while it was fetched",
+                    expected_bytes=size_bytes,
+                )
+            partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _original_path(self, key: str) -> Path:
+        return self._originals / key.replace("/", "_")
+
+    def reserve(self, wanted_bytes: int) -> None:
+        """Make room, and refuse work that would fill the disk.
+
+        Raises:
+            Unavailable: even after old files are gone there is too little room.
+        """
+        if self._free_bytes() - wanted_bytes >= self._free_bytes_min:
+            return
+        self.sweep(kept_seconds=0)
+        free_bytes = self._free_bytes()
+        if free_bytes - wanted_bytes < self._free_bytes_min:
+            raise Unavailable(
+                "the scratch disk is full; free some space or point SCRATCH_DIR elsewhere",
+                code="scratch_full",
+                free_bytes=free_bytes,
+                wanted_bytes=wanted_bytes,
+                kept_free_bytes=self._free_bytes_min,
+            )
+
+    def sweep(self, *, kept_seconds: float = ORIGINAL_KEPT_SECONDS) -> int:
+        """Delete folders of dead workers and originals unread for `kept_seconds`.
+
+        Returns how many were deleted. Safe beside running jobs: what is locked stays.
+        """
+        deleted = 0
+        for folder in self._jobs.iterdir():
+            if _is_abandoned(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                deleted += 1
+        horizon = time.time() - kept_seconds
+        for path in self._originals.iterdir():
+            if path.suffix != ".lock" and _age_moment(path) <= horizon and _drop(path):
+                deleted += 1
+        if deleted:
+            log.info("scratch swept", deleted=deleted)
+        return deleted
+
+    def forget(self, key: str) -> None:
+        """Drop an original that nothing will read again; one being read stays for the sweep."""
+        _drop(self._original_path(key))
+
+    def _free_bytes(self) -> int:
+        return shutil.disk_usage(self._jobs).free
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
+def _is_whole(path: Path, size_bytes: int) -> bool:
+    return path.exists() and path.stat().st_size == size_bytes
+
+
+@contextmanager
+def _locked(lock_path: Path, mode: int) -> Iterator[None]:
+    """Hold a lock file. Starts over when the file was deleted while we waited for it, since
+    a lock on a deleted file keeps nobody out."""
+    while True:
+        with lock_path.open("a") as lock:
+            fcntl.flock(lock, mode)
+            if _same_file(lock_path, lock.fileno()):
+                yield
+                return
+
+
+def _same_file(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _drop(path: Path) -> bool:
+    """Delete a file and its lock unless somebody holds the lock."""
+    try:
+        with _locked(_lock_of(path), fcntl.LOCK_EX | fcntl.LOCK_NB):
+            path.unlink(missing_ok=True)
+            _lock_of(path).unlink(missing_ok=True)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _age_moment(path: Path) -> float:
+    """When the file was last wanted, in seconds since the epoch; a lost race reads as now."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """No live worker holds the job's lock. A folder without a lock is one being made."""
+    try:
+        with (folder / ".lock").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return time.time() - _age_moment(folder) > _BEING_MADE_SECONDS
+    except BlockingIOError:
+        return False
+    return True
