@@ -104,6 +104,8 @@ def decide(viewer: Viewer, subject: Subject, grants: Iterable[Grant], now: datet
         return _HIDDEN
     if subject.visibility is Visibility.PUBLIC:
         return Decision(allowed=True, reason=Reason.PUBLIC)
+    if viewer.user_id is None:
+        return _HIDDEN
     live = [grant for grant in grants if grant.is_live(now)]
     if live:
         return Decision(allowed=True, reason=Reason.ENTITLED, expires_at=_latest_expiry(live))

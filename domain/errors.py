@@ -9,6 +9,7 @@
     │   ├── TooLarge
     │   └── QuotaExceeded
     ├── PreconditionFailed       an ETag did not match
+    ├── Unauthenticated          who asks is not known
     ├── AccessDenied             known to the viewer, not open to them
     │   └── PaymentRequired      offers say what would open it
     ├── MediaRejected            permanent: the file itself is the cause
@@ -77,6 +78,10 @@ class QuotaExceeded(Invalid):
 
 class PreconditionFailed(FansworldError):
     code = "precondition_failed"
+
+
+class Unauthenticated(FansworldError):
+    code = "unauthenticated"
 
 
 class AccessDenied(FansworldError):
