@@ -1,0 +1,34 @@
+"""Cursors of keyset pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import Invalid
+from domain.paging import Keyset, cursor_for, keyset_from
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)), st.uuids())
+def test_a_cursor_reads_back_to_the_microsecond(moment: datetime, row_id: object) -> None:
+    keyset = Keyset(moment, str(row_id))
+    assert keyset_from(cursor_for(keyset)) == keyset
+
+
+@given(st.text(max_size=60))
+def test_other_text_is_refused_or_reads_as_a_keyset(text: str) -> None:
+    try:
+        keyset = keyset_from(text)
+    except Invalid as error:
+        assert error.code == "cursor_invalid"
+    else:
+        assert keyset.created_at.tzinfo is UTC
+
+
+@pytest.mark.parametrize("text", ["", "abc", "!!!!", "_" * 32, "A" * 33])
+def test_what_no_list_gave_out_is_refused(text: str) -> None:
+    with pytest.raises(Invalid, match="cursor"):
+        keyset_from(text)
