@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     s3_bucket_quarantine: str = "fansworld-quarantine"
     s3_bucket_media: str = "fansworld-media"
     s3_bucket_public: str = "fansworld-public"
+    s3_read_timeout_seconds: float = 60
+    s3_connections_max: int = 32
+    s3_read_threads: int = Field(default=4, ge=1)
+    """Ranges that one large download fetches at a time."""
+    s3_put_threads: int = Field(default=4, ge=1)
+    """Small objects that one process writes at a time."""
     temporal_address: str = "localhost:7233"
     temporal_namespace: str = "default"
     temporal_api_key: SecretStr | None = None
@@ -74,7 +80,10 @@ class Settings(BaseSettings):
     token_private_key: SecretStr | None = None
     """Ed25519 private key, base64 of its 32 raw bytes; signs access tokens."""
     url_signing_key: SecretStr | None = None
-    """base64 of 32 bytes; signs playlist, key and CDN URLs."""
+    """base64 of 32 bytes; signs playlist and key URLs."""
+    cdn_signing_key: SecretStr | None = None
+    """base64 of 32 bytes, shared with the CDN: signs its URLs and the calls of its purge
+    hook. Needed where either CDN URL is set."""
 
     # --- API -----------------------------------------------------------------------------
     api_host: str = "127.0.0.1"
@@ -216,6 +225,11 @@ class Settings(BaseSettings):
                 faults.append(f"{name}: missing (base64 of 32 bytes)")
             elif (fault := _key_fault(secret)) is not None:
                 faults.append(f"{name}: {fault}")
+        if self.cdn_signing_key is None:
+            if self.cdn_base_url or self.cdn_purge_url:
+                faults.append("cdn_signing_key: missing (needed by the CDN URLs)")
+        elif (fault := _key_fault(self.cdn_signing_key)) is not None:
+            faults.append(f"cdn_signing_key: {fault}")
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -224,6 +238,11 @@ class Settings(BaseSettings):
     def url_signing_key_bytes(self) -> bytes:
         assert self.url_signing_key is not None
         return base64.b64decode(self.url_signing_key.get_secret_value())
+
+    @cached_property
+    def cdn_signing_key_bytes(self) -> bytes:
+        assert self.cdn_signing_key is not None
+        return base64.b64decode(self.cdn_signing_key.get_secret_value())
 
     @property
     def psycopg_url(self) -> str:
