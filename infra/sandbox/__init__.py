@@ -21,6 +21,7 @@ from infra.sandbox.errors import (
     SandboxUnavailable,
 )
 from infra.sandbox.limits import CommandResult, Limits, Usage
+from infra.sandbox.zygote import Zygote
 
 __all__ = [
     "ChildCancelled",
@@ -36,6 +37,7 @@ __all__ = [
     "Limits",
     "SandboxUnavailable",
     "Usage",
+    "Zygote",
     "check_sandbox",
     "run_command",
 ]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FRAME_BYTES_MAX = 150_000
+"""Of an order to the zygote or an answer; a packet has to fit a Unix socket's buffer."""
+
 
 @dataclass(frozen=True)
 class Limits:
