@@ -1,1 +1,56 @@
-"""What ingest, re-processing, deletion and the sweep do to the outside."""
+"""What ingest, re-processing, deletion and the sweep do to the outside.
+
+inspecting   one read of the original: size, hash, type, virus scan
+images       renditions of pictures
+video        plan, chunks, sound, stills, judgement
+records      how a run stands, and the switch to what is served
+erasing      deletion; sweeping  what a crash left behind
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from activities.media.erasing import EraseActivities
+from activities.media.images import ImageActivities
+from activities.media.inspecting import InspectActivities
+from activities.media.parts import MediaParts
+from activities.media.records import RecordActivities
+from activities.media.sweeping import SweepActivities
+from activities.media.video import VideoActivities
+
+Activity = Callable[..., Any]
+
+
+class MediaActivities:
+    """All media activities over one set of parts, sorted by the queue that serves them."""
+
+    def __init__(self, parts: MediaParts) -> None:
+        self._inspect = InspectActivities(parts)
+        self._images = ImageActivities(parts)
+        self._video = VideoActivities(parts)
+        self._records = RecordActivities(parts)
+        self._erase = EraseActivities(parts)
+        self._sweep = SweepActivities(parts)
+
+    def for_media_queue(self) -> list[Activity]:
+        return [
+            self._images.render_image,
+            self._video.plan_video,
+            self._video.encode_video,
+            self._video.encode_audio,
+            self._video.finish_video,
+            self._video.judge_video,
+        ]
+
+    def for_io_queue(self) -> list[Activity]:
+        return [
+            self._inspect.inspect_original,
+            self._records.mark_media,
+            self._records.record_audit,
+            self._records.publish_media,
+            self._records.discard_generation,
+            self._erase.erase_media,
+            self._sweep.sweep_media,
+        ]

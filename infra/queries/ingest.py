@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -98,8 +98,10 @@ def move_state(
     A generation that fails leaves what an earlier one published in place: the media goes
     back to `ready`, and the note says why. A move that is not allowed changes nothing.
     """
-    fallback = media.published_generation not in (None, media.generation)
-    if target in (MediaState.REJECTED, MediaState.CANCELLED, MediaState.FAILED) and fallback:
+    fails = target in (MediaState.REJECTED, MediaState.CANCELLED, MediaState.FAILED)
+    if fails and media.published_generation == media.generation:
+        media.published_generation = None
+    if fails and media.published_generation is not None:
         note = f"Re-processing ended: {rejection_code or target.value}. The earlier version stays."
         target, rejection_code, rejection_detail = MediaState.READY, None, None
     current = MediaState(media.state)
@@ -257,17 +259,34 @@ def forget_generation(session: Session, *, media_id: str, generation: int) -> No
         )
 
 
-def unreferenced_objects(
-    session: Session, *, media_id: str, generations_before: int
-) -> list[tuple[str, str, bool]]:
-    """`(bucket, key or prefix, is_prefix)` of older generations that no served row points to."""
-    older = select(Rendition).where(
-        Rendition.media_id == media_id, Rendition.generation < generations_before
+def superseded_generations(
+    session: Session, *, before: datetime, limit: int
+) -> list[tuple[str, int]]:
+    """`(media_id, generation)` that were replaced by a later one before `before`."""
+    rows = session.execute(
+        select(Rendition.media_id, Rendition.generation)
+        .join(Media, Media.id == Rendition.media_id)
+        .where(
+            Rendition.generation < Media.published_generation,
+            Media.state == MediaState.READY,
+            Media.updated_at < before,
+        )
+        .distinct()
+        .limit(limit)
     )
+    return [(media_id, generation) for media_id, generation in rows]
+
+
+def unreferenced_objects(session: Session, *, media_id: str) -> list[tuple[str, str, bool]]:
+    """`(bucket, key or prefix, is_prefix)` of old generations that no served row points to."""
+    media = session.get_one(Media, media_id)
     served = {
         (row.bucket, row.object_key)
-        for row in renditions_of(session, media_id=media_id, generation=generations_before)
+        for row in renditions_of(session, media_id=media_id, generation=media.published_generation)
     }
+    older = select(Rendition).where(
+        Rendition.media_id == media_id, Rendition.generation < media.published_generation
+    )
     return sorted(
         {
             (row.bucket, row.object_key, row.segments is not None)
@@ -275,7 +294,3 @@ def unreferenced_objects(
             if (row.bucket, row.object_key) not in served
         }
     )
-
-
-def retain_until(now: datetime, *, days: int) -> datetime:
-    return now + timedelta(days=days)

@@ -72,6 +72,7 @@ class IngestMedia:
         self._attention = Attention(self._show_attention)
         self._skipped: list[str] = []
         self._shown: IngestStep | None = None
+        self._sound_is_there = False
         self._own_queue = workflow.info().task_queue
 
     @workflow.run
@@ -118,21 +119,15 @@ class IngestMedia:
             Queue.MEDIA,
             policies.PLAN,
         )
-        sound = asyncio.create_task(self._encode_audio(plan))
-        try:
-            await self._encode_passes(plan, sound)
-            await sound
-        except BaseException:
-            await _end(sound)
-            raise
+        await _all(self._encode_audio(plan), self._encode_passes(plan))
 
-    async def _encode_passes(self, plan: VideoPlanned, sound: asyncio.Task[None]) -> None:
+    async def _encode_passes(self, plan: VideoPlanned) -> None:
         for index in range(len(plan.passes)):
             await self._encode_pass(plan, index)
             if index == 0 and plan.makes_stills:
                 await _all(self._judge(), self._finish())
             if index + 1 < len(plan.passes):
-                await sound
+                await workflow.wait_condition(lambda: self._sound_is_there)
                 await self._publish("playable")
 
     async def _encode_pass(self, plan: VideoPlanned, pass_index: int) -> None:
@@ -160,6 +155,7 @@ class IngestMedia:
             await self._step(
                 IngestStep.AUDIO, steps.encode_audio, self._ref, Queue.MEDIA, policies.ENCODE
             )
+        self._sound_is_there = True
 
     async def _finish(self) -> None:
         await self._optional(

@@ -1,0 +1,108 @@
+"""Pictures: every rendition from one decode, judged, stored and written down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from temporalio import activity
+
+from activities.errors import typed_failures
+from activities.media.children import child_faults
+from activities.media.judging import record_judgement
+from activities.media.parts import MediaParts
+from activities.media.pictures import Picture, store_pictures
+from activities.progress import Reporter
+from domain.media.states import IngestStep
+from infra.db import transaction
+from infra.images import RenderedFile, RenderedImage as Rendered, policy_from, render
+from infra.models import Media
+from infra.queries import ingest
+from infra.queries.ingest import RenditionRow
+from workflows.declarations import implements
+from workflows.media import steps
+from workflows.media.messages import RenderedImage, RenderInput
+
+
+class ImageActivities:
+    """Rendering of pictures."""
+
+    def __init__(self, parts: MediaParts) -> None:
+        self._parts = parts
+
+    @implements(steps.render_image)
+    def render_image(self, order: RenderInput) -> RenderedImage:
+        with typed_failures():
+            media = self._load(order)
+            report = Reporter(self._parts, order.media_id, order.generation, IngestStep.RENDER)
+            report.at(0.0)
+            with self._parts.scratch.job("image") as folder:
+                source = folder / "original"
+                self._parts.storage.download(
+                    self._parts.settings.s3_bucket_quarantine, media.original_key, source
+                )
+                report.at(0.1)
+                rendered = self._render(order, media, source, folder)
+                report.at(0.7)
+                rows = self._store(order, rendered)
+                report.at(0.95)
+                outcome = self._write(order, rendered, rows)
+            return RenderedImage(
+                renditions=len(rows),
+                bytes_written=sum(row.bytes for row in rows),
+                moderation=outcome,
+            )
+
+    def _load(self, order: RenderInput) -> Media:
+        with transaction(self._parts.engine) as session:
+            media = ingest.load_media(session, order.media_id, generation=order.generation)
+            session.expunge(media)
+            return media
+
+    def _render(self, order: RenderInput, media: Media, source: Path, folder: Path) -> Rendered:
+        out_dir = folder / "out"
+        out_dir.mkdir()
+        with child_faults():
+            return render(
+                self._parts.zygote,
+                source=source,
+                out_dir=out_dir,
+                policy=policy_from(self._parts.settings),
+                watermark_text=media.watermark_text,
+                content_type=order.content_type,
+                only=order.only_renditions,
+            )
+
+    def _store(self, order: RenderInput, rendered: Rendered) -> list[RenditionRow]:
+        pictures = [
+            Picture.of(self._parts, file, media_id=order.media_id, generation=order.generation)
+            for file in rendered.renditions
+        ]
+        store_pictures(self._parts, pictures)
+        return [picture.row for picture in pictures]
+
+    def _write(self, order: RenderInput, rendered: Rendered, rows: list[RenditionRow]) -> str:
+        judged = None if order.only_renditions else self._judge(rendered)
+        with transaction(self._parts.engine) as session:
+            media = ingest.load_media(
+                session, order.media_id, generation=order.generation, lock=True
+            )
+            ingest.upsert_renditions(
+                session, media_id=media.id, generation=order.generation, rows=rows
+            )
+            if order.only_renditions:
+                ingest.keep_published_renditions(
+                    session, media, generation=order.generation, remade=order.only_renditions
+                )
+            media.width, media.height = rendered.width, rendered.height
+            media.thumbhash = rendered.thumbhash or media.thumbhash
+            media.facts = {**media.facts, **rendered.facts}
+            if judged is not None:
+                record_judgement(session, media, judged)
+            ingest.write_progress(
+                session,
+                media_id=media.id,
+                generation=order.generation,
+                step=IngestStep.RENDER.value,
+                percent=90,
+            )
+            return media.moderation_outcome or "pass"

@@ -1,0 +1,68 @@
+"""What media activities work with, opened once a worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from redis import Redis
+from sqlalchemy import Engine
+from temporalio.client import Client
+
+from activities.scratch import Scratch
+from infra.antivirus import Antivirus
+from infra.cdn import Cdn
+from infra.db import make_engine
+from infra.keyring import KeyRing
+from infra.moderation import Judge
+from infra.redis import make_valkey
+from infra.sandbox import Zygote, check_sandbox
+from infra.settings import Settings
+from infra.storage import Storage
+
+
+@dataclass(frozen=True)
+class MediaParts:
+    settings: Settings
+    engine: Engine
+    storage: Storage
+    valkey: Redis
+    antivirus: Antivirus
+    cdn: Cdn
+    judge: Judge
+    keys: KeyRing
+    scratch: Scratch
+    zygote: Zygote
+    temporal: Client
+
+
+@contextmanager
+def open_media_parts(settings: Settings, temporal: Client) -> Iterator[MediaParts]:
+    """Open everything, and close it when the worker ends.
+
+    Raises:
+        SandboxUnavailable: this machine can't confine decoders.
+    """
+    check_sandbox()
+    scratch = Scratch(settings.scratch_dir, free_bytes_min=settings.scratch_free_bytes_min)
+    scratch.sweep()
+    with ExitStack() as stack:
+        engine = make_engine(settings)
+        stack.callback(engine.dispose)
+        valkey = make_valkey(settings)
+        stack.callback(valkey.close)
+        zygote = stack.enter_context(Zygote())
+        yield MediaParts(
+            settings=settings,
+            engine=engine,
+            storage=Storage(settings),
+            valkey=valkey,
+            antivirus=Antivirus(settings),
+            cdn=Cdn(settings),
+            judge=Judge(settings),
+            keys=KeyRing(settings.media_master_keys),
+            scratch=scratch,
+            zygote=zygote,
+            temporal=temporal,
+        )

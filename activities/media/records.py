@@ -1,0 +1,174 @@
+"""Short writes: how the run stands, the audit log, the switch to what is served."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy.orm import Session
+from temporalio import activity
+
+from activities.errors import typed_failures
+from activities.media.join import join_chunks
+from activities.media.parts import MediaParts
+from activities.progress import announce
+from domain.errors import MediaRejected
+from domain.media.rejections import RejectionCode
+from domain.media.states import IngestStep, MediaState
+from infra.db import transaction
+from infra.models import AuditEntry, Media
+from infra.queries import audit, ingest
+from workflows.declarations import implements
+from workflows.media import steps
+from workflows.media.messages import AuditInput, MarkInput, MediaRef, Published, PublishInput
+
+log = structlog.get_logger(__name__)
+
+
+class RecordActivities:
+    """Writes that belong to a run as a whole."""
+
+    def __init__(self, parts: MediaParts) -> None:
+        self._parts = parts
+
+    @implements(steps.mark_media)
+    def mark_media(self, mark: MarkInput) -> None:
+        with transaction(self._parts.engine) as session:
+            try:
+                media = ingest.load_media(
+                    session, mark.media_id, generation=mark.generation, lock=True
+                )
+            except ingest.StaleRun:
+                log.info("run no longer speaks for its media", media_id=mark.media_id)
+                return
+            self._apply(session, media, mark)
+            state, percent, note = MediaState(media.state), media.progress_percent, mark.note
+        announce(
+            self._parts,
+            media_id=mark.media_id,
+            generation=mark.generation,
+            step=mark.step,
+            percent=percent,
+            note=note or mark.rejection_detail,
+            state=state,
+        )
+
+    def _apply(self, session: Session, media: Media, mark: MarkInput) -> None:
+        if mark.step is not None:
+            media.step = mark.step
+        if mark.note is not None:
+            media.progress_note = mark.note
+        if mark.needs_attention is not None:
+            media.needs_attention = mark.needs_attention
+        media.updated_at = datetime.now(UTC)
+        if mark.state is None:
+            return
+        state = ingest.move_state(
+            media,
+            MediaState(mark.state),
+            rejection_code=mark.rejection_code,
+            rejection_detail=mark.rejection_detail,
+            note=mark.note,
+        )
+        if state is MediaState.REJECTED:
+            self._record_rejection(session, media)
+
+    def _record_rejection(self, session: Session, media: Media) -> None:
+        """Keep the original as policy says: longer, as evidence, where it is infected."""
+        settings = self._parts.settings
+        infected = media.rejection_code == RejectionCode.INFECTED
+        media.retain_original_until = datetime.now(UTC) + timedelta(
+            days=settings.quarantine_infected_retention_days
+            if infected
+            else settings.quarantine_rejected_retention_days
+        )
+        audit.record(
+            session,
+            AuditEntry(
+                actor_name="system",
+                action="media.rejected",
+                subject_type="media",
+                subject_id=media.id,
+                detail={"code": media.rejection_code, "generation": media.generation},
+            ),
+            once=f"rejected:{media.id}:{media.generation}",
+        )
+
+    @implements(steps.record_audit)
+    def record_audit(self, entry: AuditInput) -> None:
+        info = activity.info()
+        with transaction(self._parts.engine) as session:
+            audit.record(
+                session,
+                AuditEntry(
+                    actor_name=entry.actor_name,
+                    action=entry.action,
+                    subject_type=entry.subject_type,
+                    subject_id=entry.subject_id,
+                    detail=dict(entry.detail),
+                ),
+                once=f"{info.workflow_run_id}:{info.activity_id}",
+            )
+
+    @implements(steps.publish_media)
+    def publish_media(self, order: PublishInput) -> Published:
+        with typed_failures():
+            now = datetime.now(UTC)
+            with transaction(self._parts.engine) as session:
+                media = ingest.load_media(
+                    session, order.media_id, generation=order.generation, lock=True
+                )
+                join_chunks(session, media, self._parts.settings)
+                state = ingest.switch_generation(media, state=_target(media, order), now=now)
+                count = len(
+                    ingest.renditions_of(session, media_id=media.id, generation=media.generation)
+                )
+                percent, key = media.progress_percent, media.original_key
+            announce(
+                self._parts,
+                media_id=order.media_id,
+                generation=order.generation,
+                step=IngestStep.PUBLISH.value,
+                percent=percent,
+                state=state,
+            )
+            if state is not MediaState.PLAYABLE:
+                self._parts.scratch.forget(key)
+            return Published(state=state.value, renditions=count)
+
+    @implements(steps.discard_generation)
+    def discard_generation(self, ref: MediaRef) -> None:
+        """Rows go last: until then they say what may still lie in storage."""
+        if self._is_published(ref):
+            return
+        buckets = self._parts.settings
+        storage = self._parts.storage
+        part = f"{ref.media_id}/{ref.generation}/"
+        storage.delete_prefix(buckets.s3_bucket_media, f"m/{part}")
+        storage.delete_prefix(buckets.s3_bucket_media, f"work/{part}")
+        storage.delete_prefix(buckets.s3_bucket_public, f"p/{part}")
+        with transaction(self._parts.engine) as session:
+            ingest.forget_generation(session, media_id=ref.media_id, generation=ref.generation)
+
+    def _is_published(self, ref: MediaRef) -> bool:
+        with transaction(self._parts.engine) as session:
+            media = session.get(Media, ref.media_id)
+            return (
+                media is not None
+                and media.published_generation == ref.generation
+                and MediaState(media.state).is_servable
+            )
+
+
+def _target(media: Media, order: PublishInput) -> MediaState:
+    """Where the judgement lets this media go.
+
+    Raises:
+        MediaRejected: the block list matched.
+    """
+    if media.moderation_outcome == "block":
+        raise MediaRejected(RejectionCode.BLOCKED_CONTENT)
+    unjudged = IngestStep.MODERATE.value in order.skipped_steps
+    if media.moderation_outcome == "hold" or unjudged:
+        return MediaState.HELD
+    return MediaState(order.stage)

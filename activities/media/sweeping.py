@@ -1,0 +1,217 @@
+"""The sweep: sets right what a crash or an absent client left behind.
+
+Each part is one short query and then one action for each row found, so that a failure in the
+middle leaves the rest to the next tick.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy import select, update
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.errors import typed_failures
+from activities.media.parts import MediaParts
+from domain.ids import delete_workflow_id, ingest_workflow_id
+from domain.media.states import MediaState
+from infra.db import transaction
+from infra.models import Media, Upload
+from infra.queries import ingest
+from workflows.declarations import implements
+from workflows.media import steps
+from workflows.media.messages import DeleteMediaInput, IngestInput, SweepReport
+from workflows.media.start import start_deletion, start_ingest
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+UNSTARTED_AFTER = timedelta(minutes=2)
+"""A row untouched for so long should have a run that touches it."""
+
+
+class SweepActivities:
+    """What the schedule asks for."""
+
+    def __init__(self, parts: MediaParts) -> None:
+        self._parts = parts
+
+    @implements(steps.sweep_media)
+    async def sweep_media(self) -> SweepReport:
+        with typed_failures():
+            now = datetime.now(UTC)
+            expired = await asyncio.to_thread(self._expire_uploads, now)
+            started, failed = await self._tend_runs(now)
+            restarted = await self._restart_deletions(now)
+            retired = await asyncio.to_thread(self._retire_originals, now)
+            retired += await asyncio.to_thread(self._retire_generations, now)
+            await asyncio.to_thread(self._parts.scratch.sweep)
+            report = SweepReport(
+                expired_uploads=expired,
+                started_runs=started,
+                failed_runs=failed,
+                restarted_deletions=restarted,
+                retired_originals=retired,
+            )
+        log.info("swept", **vars(report))
+        return report
+
+    def _expire_uploads(self, now: datetime) -> int:
+        """Abandoned uploads: the row first, then the bytes that may have arrived."""
+        with transaction(self._parts.engine) as session:
+            uploads = session.scalars(
+                select(Upload)
+                .where(Upload.state == "open", Upload.expires_at < now)
+                .order_by(Upload.expires_at)
+                .limit(BATCH)
+                .with_for_update(skip_locked=True)
+            ).all()
+            for upload in uploads:
+                upload.state = "expired"
+                session.execute(
+                    update(Media)
+                    .where(Media.id == upload.media_id, Media.state == MediaState.UPLOADING)
+                    .values(state=MediaState.EXPIRED.value, updated_at=now)
+                )
+        for upload in uploads:
+            self._discard_upload(upload)
+        return len(uploads)
+
+    def _discard_upload(self, upload: Upload) -> None:
+        storage = self._parts.storage
+        if upload.multipart_id is not None:
+            storage.abort_multipart(upload.object_key, upload.multipart_id)
+        storage.delete(storage.quarantine, upload.object_key)
+
+    async def _tend_runs(self, now: datetime) -> tuple[int, int]:
+        """Start what was never started; mark what an operator ended from outside."""
+        started = failed = 0
+        for media in await asyncio.to_thread(self._quiet_media, now):
+            workflow_id = ingest_workflow_id(media.id, media.generation)
+            status = await self._status(workflow_id)
+            if status is WorkflowExecutionStatus.RUNNING:
+                continue
+            if status is None:
+                await start_ingest(
+                    self._parts.temporal,
+                    IngestInput(media.id, media.owner_id, media.generation, _only(media)),
+                    queue_prefix=self._parts.settings.task_queue_prefix,
+                    kind=media.kind,
+                )
+                started += 1
+            else:
+                await asyncio.to_thread(self._mark_failed, media, status)
+                failed += 1
+        return started, failed
+
+    def _quiet_media(self, now: datetime) -> Sequence[Media]:
+        with transaction(self._parts.engine) as session:
+            rows = session.scalars(
+                select(Media)
+                .where(
+                    Media.state.in_([MediaState.PROCESSING, MediaState.PLAYABLE]),
+                    Media.updated_at < now - UNSTARTED_AFTER,
+                )
+                .order_by(Media.updated_at)
+                .limit(BATCH)
+            ).all()
+            session.expunge_all()
+            return rows
+
+    async def _status(self, workflow_id: str) -> WorkflowExecutionStatus | None:
+        try:
+            description = await self._parts.temporal.get_workflow_handle(workflow_id).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return description.status
+
+    def _mark_failed(self, media: Media, status: WorkflowExecutionStatus) -> None:
+        with transaction(self._parts.engine) as session:
+            try:
+                row = ingest.load_media(session, media.id, generation=media.generation, lock=True)
+            except ingest.StaleRun:
+                return
+            note = f"The run was ended from outside ({status.name.lower()}); process it again."
+            ingest.move_state(row, MediaState.FAILED, note=note)
+        log.warning("run ended without a result", media_id=media.id, status=status.name)
+
+    async def _restart_deletions(self, now: datetime) -> int:
+        media_rows = await asyncio.to_thread(self._unerased, now)
+        restarted = 0
+        for media in media_rows:
+            if await self._status(delete_workflow_id(media.id)) is not None:
+                continue
+            await start_deletion(
+                self._parts.temporal,
+                DeleteMediaInput(
+                    media_id=media.id,
+                    ingest_workflow_ids=(ingest_workflow_id(media.id, media.generation),),
+                ),
+                creator_id=media.owner_id,
+                queue_prefix=self._parts.settings.task_queue_prefix,
+            )
+            restarted += 1
+        return restarted
+
+    def _unerased(self, now: datetime) -> Sequence[Media]:
+        with transaction(self._parts.engine) as session:
+            rows = session.scalars(
+                select(Media)
+                .where(
+                    Media.state == MediaState.DELETED,
+                    Media.erased_at.is_(None),
+                    Media.deleted_at < now - UNSTARTED_AFTER,
+                )
+                .limit(BATCH)
+            ).all()
+            session.expunge_all()
+            return rows
+
+    def _retire_originals(self, now: datetime) -> int:
+        """Refused originals whose time as evidence is over."""
+        with transaction(self._parts.engine) as session:
+            due = session.scalars(
+                select(Media)
+                .where(
+                    Media.retain_original_until < now,
+                    Media.original_deleted_at.is_(None),
+                    Media.state == MediaState.REJECTED,
+                )
+                .limit(BATCH)
+            ).all()
+            session.expunge_all()
+        for media in due:
+            self._parts.storage.delete(self._parts.storage.quarantine, media.original_key)
+            with transaction(self._parts.engine) as session:
+                session.execute(
+                    update(Media).where(Media.id == media.id).values(original_deleted_at=now)
+                )
+        return len(due)
+
+    def _retire_generations(self, now: datetime) -> int:
+        """Objects of generations no longer served, once links to them have run out."""
+        horizon = now - timedelta(seconds=2 * self._parts.settings.segment_url_ttl_seconds)
+        with transaction(self._parts.engine) as session:
+            due = ingest.superseded_generations(session, before=horizon, limit=BATCH)
+        for media_id, generation in due:
+            with transaction(self._parts.engine) as session:
+                objects = ingest.unreferenced_objects(session, media_id=media_id)
+            for bucket, key, is_prefix in objects:
+                if is_prefix:
+                    self._parts.storage.delete_prefix(bucket, key)
+                else:
+                    self._parts.storage.delete(bucket, key)
+            with transaction(self._parts.engine) as session:
+                ingest.forget_generation(session, media_id=media_id, generation=generation)
+        return len(due)
+
+
+def _only(media: Media) -> tuple[str, ...]:
+    """Which renditions the unstarted run was asked to make again."""
+    return tuple((media.plan or {}).get("only_renditions", ()))

@@ -1,0 +1,35 @@
+"""Servers of this layer's own: it needs Temporal and nothing else, so it starts no stack."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from workflows.attributes import ALL
+
+
+@pytest.fixture(scope="session")
+def dev_server_address() -> Iterator[str]:
+    """A full server in memory, with our search attributes."""
+    loop = asyncio.new_event_loop()
+    environment = loop.run_until_complete(
+        WorkflowEnvironment.start_local(
+            dev_server_existing_path=shutil.which("temporal"),
+            search_attributes=list(ALL),
+            dev_server_log_level="error",
+        )
+    )
+    yield environment.client.service_client.config.target_host
+    loop.run_until_complete(environment.shutdown())
+    loop.close()
+
+
+@pytest.fixture
+async def workflow_client(dev_server_address: str) -> Client:
+    return await Client.connect(dev_server_address, data_converter=pydantic_data_converter)

@@ -1,0 +1,194 @@
+"""The workers' composition root: settings → clients → activities → one Worker a task queue.
+
+python worker.py --queue all
+python worker.py --queue media            # scale these to the cores you have
+python worker.py --queue workflows,io
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from temporalio.client import Client
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+from activities.media import MediaActivities
+from activities.media.parts import MediaParts, open_media_parts
+from domain.ids import sweep_workflow_id
+from infra.settings import Settings, SettingsError, load_settings
+from infra.telemetry import configure_logging
+from infra.temporal import connect, ensure_schedule
+from workflows.queues import Queue, queue_name
+from workflows.runner import WORKFLOWS, workflow_runner
+
+log = structlog.get_logger("worker")
+
+SLOTS_OF_WORKFLOWS = 50
+HEARTBEAT_THROTTLE = timedelta(seconds=2)
+"""Also how long a cancelled activity may go on before it hears of it."""
+
+
+def parse_queues(text: str) -> tuple[Queue, ...]:
+    """`all`, or a list such as `media,io`.
+
+    Raises:
+        argparse.ArgumentTypeError: a name that is no queue.
+    """
+    if text == "all":
+        return tuple(Queue)
+    try:
+        return tuple(Queue(name.strip()) for name in text.split(","))
+    except ValueError as error:
+        known = ", ".join(["all", *Queue])
+        raise argparse.ArgumentTypeError(f"{error}; known: {known}") from error
+
+
+def build_workers(
+    client: Client, settings: Settings, queues: Sequence[Queue], parts: MediaParts | None
+) -> list[Worker]:
+    """One Worker for each queue. `parts` may be None where only workflows are served."""
+    workers = []
+    if Queue.WORKFLOWS in queues:
+        workers.append(_workflow_worker(client, settings))
+    if parts is not None:
+        media = MediaActivities(parts)
+        slots = {
+            Queue.MEDIA: (settings.worker_media_slots, media.for_media_queue()),
+            Queue.IO: (settings.worker_io_slots, media.for_io_queue()),
+        }
+        workers += [
+            _activity_worker(client, settings, queue, *slots[queue])
+            for queue in queues
+            if queue in slots
+        ]
+    return workers
+
+
+def _workflow_worker(client: Client, settings: Settings) -> Worker:
+    return Worker(
+        client,
+        task_queue=queue_name(Queue.WORKFLOWS, prefix=settings.task_queue_prefix),
+        workflows=list(WORKFLOWS),
+        workflow_runner=workflow_runner(),
+        max_concurrent_workflow_tasks=SLOTS_OF_WORKFLOWS,
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(minimum=1, maximum=8, initial=2),
+        graceful_shutdown_timeout=_grace(settings),
+        on_fatal_error=_log_fatal,
+    )
+
+
+def _activity_worker(
+    client: Client,
+    settings: Settings,
+    queue: Queue,
+    slots: int,
+    activities: Sequence[Callable[..., Any]],
+) -> Worker:
+    return Worker(
+        client,
+        task_queue=queue_name(queue, prefix=settings.task_queue_prefix),
+        activities=activities,
+        activity_executor=ThreadPoolExecutor(slots, thread_name_prefix=queue.value),
+        max_concurrent_activities=slots,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(minimum=1, maximum=4, initial=1),
+        graceful_shutdown_timeout=_grace(settings),
+        on_fatal_error=_log_fatal,
+    )
+
+
+def _grace(settings: Settings) -> timedelta:
+    return timedelta(seconds=settings.worker_graceful_shutdown_seconds)
+
+
+async def _log_fatal(error: BaseException) -> None:
+    log.error("worker failed for good", error=str(error))
+
+
+async def run(settings: Settings, queues: Sequence[Queue]) -> None:
+    """Poll until SIGTERM or SIGINT, then hand running work back and return."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    client = await connect(settings, runtime=_runtime(settings))
+    async with AsyncExitStack() as stack:
+        parts = None
+        if any(queue is not Queue.WORKFLOWS for queue in queues):
+            parts = stack.enter_context(open_media_parts(settings, client))
+        if Queue.WORKFLOWS in queues:
+            await _ensure_sweep(client, settings)
+        for worker in build_workers(client, settings, queues, parts):
+            await stack.enter_async_context(worker)
+        log.info("worker ready", queues=[queue.value for queue in queues], pid=os.getpid())
+        await stopping.wait()
+        log.info("worker stopping", grace_seconds=settings.worker_graceful_shutdown_seconds)
+        _end_after(settings.worker_graceful_shutdown_seconds + 10)
+    log.info("worker stopped")
+
+
+async def _ensure_sweep(client: Client, settings: Settings) -> None:
+    workflow_id = f"{settings.task_queue_prefix}{sweep_workflow_id('media')}"
+    await ensure_schedule(
+        client,
+        schedule_id=workflow_id,
+        workflow="SweepMedia",
+        workflow_id=workflow_id,
+        task_queue=queue_name(Queue.WORKFLOWS, prefix=settings.task_queue_prefix),
+        every=timedelta(seconds=settings.sweep_interval_seconds),
+        note="Expire abandoned uploads, start what a crash left unstarted",
+    )
+
+
+def _runtime(settings: Settings) -> Runtime | None:
+    if settings.metrics_port == 0:
+        return None
+    address = f"0.0.0.0:{settings.metrics_port}"
+    return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address)))
+
+
+def _end_after(seconds: float) -> None:
+    """A stuck activity can hold `Worker.shutdown` for ever; this ends the process instead."""
+
+    def end() -> None:
+        log.error("worker did not stop in time; ending the process", seconds=seconds)
+        os._exit(1)
+
+    watchdog = threading.Timer(seconds, end)
+    watchdog.daemon = True
+    watchdog.start()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run fansworld's workers.")
+    parser.add_argument(
+        "--queue",
+        type=parse_queues,
+        default=tuple(Queue),
+        help="all (default), or a comma-separated list of: " + ", ".join(Queue),
+    )
+    arguments = parser.parse_args()
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    configure_logging(settings)
+    asyncio.run(run(settings, arguments.queue))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

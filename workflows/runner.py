@@ -1,0 +1,21 @@
+"""Every workflow there is, and the sandbox they run in. For workers and for replay."""
+
+from __future__ import annotations
+
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from workflows.media.delete import DeleteMedia
+from workflows.media.ingest import IngestMedia
+from workflows.media.sweep import SweepMedia
+
+WORKFLOWS = (IngestMedia, DeleteMedia, SweepMedia)
+
+_PASSED_THROUGH = ("domain", "workflows", "pydantic", "pydantic_core", "annotated_types")
+"""Modules that workflows share with the process: pure, so the sandbox need not load them
+again for each run (measured: 0.5–1 s a run without)."""
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """The sandbox, with pure modules passed through."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
+    return SandboxedWorkflowRunner(restrictions=restrictions)
