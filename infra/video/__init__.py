@@ -1,0 +1,1 @@
+"""Video and sound by ffmpeg: probe, encode in segments, stills, loudness, checks."""

@@ -1,0 +1,164 @@
+"""The filter graphs: time first, then size and colour, then the watermark, then the rungs.
+
+Time comes first so that frames which nobody sees are never scaled; the picture is converted
+once, to the largest size that is needed, and the smaller rungs are made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from domain.media.video import Colour, SegmentGrid, SourceVideo
+from infra.video.command import OWN_STILLS, MediaTools, guarded_input
+
+Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+
+_EXACT_SEEK = ("mov", "matroska")
+"""Demuxers with an index; the others may land after the frame they were asked for."""
+_SEEK_MARGIN_SECONDS = 12
+_TIE_BREAK = Fraction(1, 16)
+"""Of a frame: keeps times that lie half-way between two frames (120 → 60) off the edge, where
+a chunk and the whole video could round differently."""
+_MARGIN_BPS = 250
+_SWSCALE_MATRIX = {
+    "smpte170m": "bt601",
+    "bt470bg": "bt601",
+    "fcc": "fcc",
+    "smpte240m": "smpte240m",
+    "bt2020nc": "bt2020",
+    "bt2020c": "bt2020",
+}
+_ZSCALE_MATRIX = frozenset({"smpte170m", "bt470bg", "fcc", "smpte240m", "bt709", "bt2020nc"})
+_ZSCALE_PRIMARIES = frozenset({"bt709", "smpte170m", "bt470bg", "bt2020", "smpte431", "smpte432"})
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """A PNG with an alpha channel, laid over a corner at a height relative to the picture's."""
+
+    image: Path
+    corner: Corner = "bottom-right"
+    height_bps: int = 350
+    """Of the picture's height, in basis points; its width follows the image's shape."""
+
+
+def video_input(
+    path: Path, source: SourceVideo, tools: MediaTools, *, at_seconds: Fraction = Fraction(0)
+) -> tuple[Any, Fraction]:
+    """The source's picture stream from the key frame at or before `at_seconds`.
+
+    Returns:
+        The stream, and the time that `at_seconds` has in it.
+    """
+    options: dict[str, Any] = {"reinit_filter": 0}
+    margin = Fraction(0)
+    if at_seconds > 0:
+        if source.container not in _EXACT_SEEK:
+            margin = min(at_seconds, Fraction(_SEEK_MARGIN_SECONDS))
+        # Frames from the key frame on are wanted, with negative times: the rate filter picks
+        # the one that is on screen at `at_seconds`, exactly as it would without seeking.
+        options |= {"ss": f"{float(at_seconds - margin):.6f}", "noaccurate_seek": None}
+    return guarded_input(path, tools, **options)[str(source.stream_index)], margin
+
+
+def timed(
+    stream: Any, source: SourceVideo, grid: SegmentGrid, *, frames: int, origin: Fraction
+) -> Any:
+    """Exactly `frames` frames at the grid's constant rate, from the time `origin` on.
+
+    Missing frames are repeats of the one before, at the start of the one after, which is what
+    a player shows.
+    """
+    if source.interlaced:
+        stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
+    shift_us = round((_TIE_BREAK / grid.frame_rate - origin) * 1_000_000)
+    rate = f"{grid.frame_rate.numerator}/{grid.frame_rate.denominator}"
+    return (
+        stream.filter("settb", "AVTB")
+        .filter("setpts", f"PTS+({shift_us})")
+        .filter("fps", fps=rate, start_time=0, round="near")
+        .filter("tpad", stop=-1, stop_mode="clone")
+        .filter("trim", end_frame=frames)
+    )
+
+
+def converted(stream: Any, colour: Colour, *, width: int, height: int) -> Any:
+    """The picture as 8-bit BT.709 4:2:0 of square pixels in the given size.
+
+    HDR is tone-mapped, after scaling: the chain works on floats, and fewer of them.
+    """
+    if colour.transfer.is_hdr:
+        stream = (
+            _zscaled(stream, colour, width, height, t="linear", npl=100)
+            .filter("format", "gbrpf32le")
+            .filter("zscale", p="bt709")
+            .filter("tonemap", tonemap="hable", desat=0)
+            .filter("zscale", t="bt709", m="bt709", r="tv")
+        )
+    elif colour.is_wide:
+        stream = (
+            _zscaled(stream, colour, width, height, t="linear")
+            .filter("format", "gbrpf32le")
+            .filter("zscale", p="bt709", t="bt709", m="bt709", r="tv")
+        )
+    else:
+        stream = stream.filter(
+            "scale",
+            width,
+            height,
+            in_color_matrix=_SWSCALE_MATRIX.get(colour.matrix, "bt709"),
+            out_color_matrix="bt709",
+            in_range="pc" if colour.full_range else "tv",
+            out_range="tv",
+        )
+    return stream.filter("format", "yuv420p").filter("setsar", 1)
+
+
+def _zscaled(stream: Any, colour: Colour, width: int, height: int, **options: Any) -> Any:
+    """Scaled by zimg, which refuses to guess: each property of the input is said."""
+    transfer = colour.transfer.value if colour.transfer.is_hdr else "bt709"
+    return stream.filter(
+        "zscale",
+        width,
+        height,
+        tin=transfer,
+        pin=colour.primaries if colour.primaries in _ZSCALE_PRIMARIES else "bt2020",
+        min=colour.matrix if colour.matrix in _ZSCALE_MATRIX else "bt2020nc",
+        rin="pc" if colour.full_range else "tv",
+        **options,
+    )
+
+
+def marked(stream: Any, watermark: Watermark | None, tools: MediaTools, *, height: int) -> Any:
+    """The picture with the watermark in its corner."""
+    if watermark is None:
+        return stream
+    mark_height = max(4, round(height * watermark.height_bps / 10_000))
+    mark = guarded_input(watermark.image, tools, formats=OWN_STILLS)["v"].filter(
+        "scale", -1, mark_height
+    )
+    margin = max(2, round(height * _MARGIN_BPS / 10_000))
+    vertical, horizontal = watermark.corner.split("-")
+    return stream.overlay(
+        mark,
+        x=str(margin) if horizontal == "left" else f"W-w-{margin}",
+        y=str(margin) if vertical == "top" else f"H-h-{margin}",
+        format="yuv420",
+        eof_action="repeat",
+    )
+
+
+def shrunk(stream: Any, *, width: int, height: int) -> Any:
+    """A smaller size of a picture that is converted already."""
+    return stream.filter("scale", width, height).filter("setsar", 1)
+
+
+def split(stream: Any, count: int) -> list[Any]:
+    """The stream `count` times over."""
+    if count == 1:
+        return [stream]
+    node = stream.filter_multi_output("split", count)
+    return [node.stream(index) for index in range(count)]
