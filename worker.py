@@ -25,7 +25,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.media import MediaActivities
-from activities.media.parts import MediaParts, open_media_parts
+from activities.parts import MediaParts, open_media_parts
 from domain.ids import sweep_workflow_id
 from infra.settings import Settings, SettingsError, load_settings
 from infra.telemetry import configure_logging

@@ -15,9 +15,8 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.parts import MediaParts
 from domain.media.states import IngestStep, MediaState
-
-from activities.media.parts import MediaParts
 from infra.db import transaction
 from infra.queries import ingest
 from infra.redis import ProgressEvent, publish_progress

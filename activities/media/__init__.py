@@ -15,10 +15,10 @@ from typing import Any
 from activities.media.erasing import EraseActivities
 from activities.media.images import ImageActivities
 from activities.media.inspecting import InspectActivities
-from activities.media.parts import MediaParts
 from activities.media.records import RecordActivities
 from activities.media.sweeping import SweepActivities
 from activities.media.video import VideoActivities
+from activities.parts import MediaParts
 
 Activity = Callable[..., Any]
 

@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import typed_failures
-from activities.media.parts import MediaParts
+from activities.parts import MediaParts
 from domain.errors import Conflict
 from domain.media.states import MediaState
 from infra.db import transaction

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from temporalio import activity
+from infra.images import RenderedImage as Rendered
+from infra.images import policy_from, render
 
 from activities.errors import typed_failures
 from activities.media.children import child_faults
 from activities.media.judging import record_judgement
-from activities.media.parts import MediaParts
 from activities.media.pictures import Picture, store_pictures
+from activities.parts import MediaParts
 from activities.progress import Reporter
 from domain.media.states import IngestStep
 from infra.db import transaction
-from infra.images import RenderedFile, RenderedImage as Rendered, policy_from, render
 from infra.models import Media
 from infra.queries import ingest
 from infra.queries.ingest import RenditionRow

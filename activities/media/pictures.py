@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.media.parts import MediaParts
 from infra.images import RenderedFile
+
+from activities.parts import MediaParts
 from infra.queries.ingest import RenditionRow
 from infra.storage import IMMUTABLE, PRIVATE_IMMUTABLE, PutItem
 

@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.errors import typed_failures
 from activities.media.join import join_chunks
-from activities.media.parts import MediaParts
+from activities.parts import MediaParts
 from activities.progress import announce
 from domain.errors import MediaRejected
 from domain.media.rejections import RejectionCode

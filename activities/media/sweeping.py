@@ -16,7 +16,7 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import typed_failures
-from activities.media.parts import MediaParts
+from activities.parts import MediaParts
 from domain.ids import delete_workflow_id, ingest_workflow_id
 from domain.media.states import MediaState
 from infra.db import transaction

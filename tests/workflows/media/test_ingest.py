@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from temporalio.client import (
-    Client,
-    WorkflowFailureError,
-    WorkflowHandle,
-    WorkflowUpdateFailedError,
-)
-from temporalio.worker import Worker
+from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 
-from domain.ids import ingest_workflow_id
 from domain.media.states import MediaKind, MediaState
+from tests.workflows.media.runs import cancel_at, running, waiting
 from tests.workflows.media.scripted import (
     LONG,
     SHORT,
@@ -30,54 +20,9 @@ from tests.workflows.media.scripted import (
 from workflows.attention import OperatorChoice
 from workflows.attributes import JOB_STEP, NEEDS_ATTENTION
 from workflows.media.ingest import IngestMedia
-from workflows.media.messages import IngestInput, IngestResult
+from workflows.media.messages import IngestInput
 from workflows.media.start import start_ingest
-from workflows.queues import Queue, queue_name
-from workflows.runner import WORKFLOWS, workflow_runner
-
-Handle = WorkflowHandle[IngestMedia, IngestResult]
-
-
-@asynccontextmanager
-async def running(client: Client, scripted: Scripted) -> AsyncIterator[Handle]:
-    """One ingest on workers of its own."""
-    prefix = f"t{uuid4().hex[:8]}-"
-    media_id = str(uuid4())
-    workers = [
-        Worker(
-            client,
-            task_queue=queue_name(Queue.WORKFLOWS, prefix=prefix),
-            workflows=list(WORKFLOWS),
-            workflow_runner=workflow_runner(),
-        ),
-        *(
-            Worker(
-                client,
-                task_queue=queue_name(queue, prefix=prefix),
-                activities=scripted.activities(),
-                max_heartbeat_throttle_interval=timedelta(milliseconds=200),
-            )
-            for queue in (Queue.MEDIA, Queue.IO)
-        ),
-    ]
-    async with workers[0], workers[1], workers[2]:
-        await start_ingest(
-            client,
-            IngestInput(media_id=media_id, creator_id=str(uuid4())),
-            queue_prefix=prefix,
-            kind=scripted.kind.value,
-        )
-        handle: Handle = client.get_workflow_handle(
-            ingest_workflow_id(media_id), result_type=IngestResult
-        )
-        yield handle
-
-
-async def waiting(handle: Handle, step: str) -> None:
-    """Until the run waits for an operator at `step`."""
-    async with asyncio.timeout(15):
-        while step not in await handle.query(IngestMedia.waiting_steps):
-            await asyncio.sleep(0.05)
+from workflows.queues import Queue
 
 
 async def test_a_picture_takes_three_activities(workflow_client: Client) -> None:
@@ -187,10 +132,7 @@ async def test_a_choice_that_does_not_fit_is_refused(
 async def test_cancelling_ends_running_work_then_clears_up(workflow_client: Client) -> None:
     scripted = Scripted(kind=MediaKind.VIDEO, plan=LONG, hangs={"encode_video:0:1"})
     async with running(workflow_client, scripted) as handle:
-        async with asyncio.timeout(15):
-            while "encode_video:0:1" not in scripted.calls:
-                await asyncio.sleep(0.05)
-        await handle.cancel()
+        await cancel_at(handle, scripted, "encode_video:0:1")
         with pytest.raises(WorkflowFailureError):
             await handle.result()
     assert scripted.cancelled == ["encode_video:0:1"]
