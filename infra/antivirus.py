@@ -36,7 +36,8 @@ BEAT_SECONDS = 1.0
 """While waiting for the verdict, the caller hears from us this often."""
 _REPLY_BYTES_MAX = 4096
 _LIMIT_SIGNATURES = "Heuristics.Limits.Exceeded"
-"""What `AlertExceedsMax` reports: the scan was cut short, nothing was found."""
+"""What `AlertExceedsMax` reports: the scan was cut short, nothing was found. Running out of
+`MaxScanTime` is a time-out, since a less busy clamd may manage; all others are the file's."""
 
 
 class ScanVerdict(StrEnum):
@@ -319,7 +320,10 @@ class _Scan:
         if reply.startswith("stream: ") and reply.endswith(" FOUND"):
             signature = reply.removeprefix("stream: ").removesuffix(" FOUND")
             if signature.startswith(_LIMIT_SIGNATURES):
-                return not_scanned(NotScanned.OVER_LIMIT, signature)
+                is_slow = "MaxScanTime" in signature
+                return not_scanned(
+                    NotScanned.TIMED_OUT if is_slow else NotScanned.OVER_LIMIT, signature
+                )
             return report(ScanVerdict.INFECTED, signature=signature)
         if "size limit exceeded" in reply:
             return not_scanned(NotScanned.OVER_LIMIT, reply)
