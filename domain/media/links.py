@@ -1,4 +1,4 @@
-"""Signed links: playback tickets that open playlists and keys, and CDN addresses.
+"""Playback tickets: signed text that opens playlists and keys.
 
 A ticket travels in the query of a URL, so that a bare `<video>` element or hls.js plays without
 headers. It says who plays what until when, and it decides nothing: every playlist and key that
@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import struct
 import uuid
 from dataclasses import dataclass
 from enum import IntEnum
-from urllib.parse import quote
 
 from domain.errors import AccessDenied
 
@@ -83,13 +81,6 @@ def open_ticket(text: str, *, key: bytes, media_id: str, now: int) -> Ticket:
         use=TicketUse(use),
         expires_at=expires_at,
     )
-
-
-def cdn_url(base: str, object_key: str, *, key: bytes, expires_at: int) -> str:
-    """An address at the CDN whose edge checks `sig` = HMAC-SHA256 of path and expiry."""
-    path = "/" + quote(object_key, safe="/~")
-    signed = hmac.new(_derived(key, b"cdn"), f"{path}\n{expires_at}".encode(), hashlib.sha256)
-    return f"{base.rstrip('/')}{path}?exp={expires_at}&sig={_encoded(signed.digest())}"
 
 
 def _mac(key: bytes, body: bytes) -> bytes:

@@ -47,7 +47,8 @@ ALLOWED_MOVES: dict[MediaState, frozenset[MediaState]] = {
         {_S.PLAYABLE, _S.READY, _S.HELD, _S.REJECTED, _S.FAILED, _S.CANCELLED, _S.DELETED}
     ),
     _S.PLAYABLE: frozenset({_S.READY, _S.HELD, _S.REJECTED, _S.FAILED, _S.CANCELLED, _S.DELETED}),
-    _S.READY: frozenset({_S.READY, _S.PROCESSING, _S.HELD, _S.REJECTED, _S.DELETED}),
+    # Re-processing what is served goes by `playable`, so that nobody loses sight of it meanwhile.
+    _S.READY: frozenset({_S.READY, _S.PLAYABLE, _S.PROCESSING, _S.HELD, _S.REJECTED, _S.DELETED}),
     _S.HELD: frozenset({_S.READY, _S.REJECTED, _S.PROCESSING, _S.DELETED}),
     _S.REJECTED: frozenset({_S.PROCESSING, _S.DELETED}),
     _S.FAILED: frozenset({_S.PROCESSING, _S.DELETED}),

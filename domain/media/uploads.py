@@ -249,7 +249,11 @@ class PartPlan:
     size_bytes: int
     part_bytes: int
     part_count: int
-    multipart: bool
+
+    @property
+    def multipart(self) -> bool:
+        """What fits one part is sent by one PUT."""
+        return self.part_count > 1
 
     def bytes_of_part(self, number: int) -> int:
         """Parts count from 1."""
@@ -272,9 +276,9 @@ def plan_parts(size_bytes: int, rules: PartRules) -> PartPlan:
         TooLarge: if even the largest parts would be more than `PARTS_MAX`.
     """
     if size_bytes <= rules.single_put_bytes_max:
-        return PartPlan(size_bytes, part_bytes=size_bytes, part_count=1, multipart=False)
+        return PartPlan(size_bytes, part_bytes=size_bytes, part_count=1)
     aimed = _round_up(_parts_of(size_bytes, _PARTS_AIMED_AT), MIB)
-    part_bytes = min(max(aimed, rules.part_bytes_min), rules.part_bytes_max)
+    part_bytes = min(max(aimed, rules.part_bytes_min), rules.part_bytes_max, size_bytes)
     count = _parts_of(size_bytes, part_bytes)
     if count > PARTS_MAX:
         raise TooLarge(
@@ -283,7 +287,7 @@ def plan_parts(size_bytes: int, rules: PartRules) -> PartPlan:
             size_bytes=size_bytes,
             limit_bytes=rules.part_bytes_max * PARTS_MAX,
         )
-    return PartPlan(size_bytes, part_bytes=part_bytes, part_count=count, multipart=True)
+    return PartPlan(size_bytes, part_bytes=part_bytes, part_count=count)
 
 
 def _parts_of(size_bytes: int, part_bytes: int) -> int:

@@ -128,7 +128,7 @@ class OpenedMedia:
 
 _COLUMNS = [each.name for each in fields(MediaRecord)]
 _UUIDS = frozenset({"id", "owner_id"})
-_MEDIA = ", ".join(f"m.{name}::text" if name in _UUIDS else f"m.{name}" for name in _COLUMNS)
+MEDIA_COLUMNS = ", ".join(f"m.{name}::text" if name in _UUIDS else f"m.{name}" for name in _COLUMNS)
 
 _VIEWER = """
 WITH viewer AS MATERIALIZED (
@@ -171,7 +171,7 @@ def _open_sql(*, renditions: str, key: bool = False) -> bytes:
     """The statement that opens one media; it answers one row even if there is no such media."""
     key_columns = "m.key_id, m.key_wrapped" if key else "NULL, NULL"
     return f"""{_VIEWER}
-SELECT v.role, {_GRANT_COLUMNS}, {renditions}, {key_columns}, {_MEDIA}
+SELECT v.role, {_GRANT_COLUMNS}, {renditions}, {key_columns}, {MEDIA_COLUMNS}
 FROM (SELECT %(media_id)s::uuid AS id) asked
 LEFT JOIN viewer v ON true
 LEFT JOIN media m ON m.id = asked.id

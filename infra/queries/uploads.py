@@ -85,8 +85,6 @@ async def load_upload(
     )
     row = (await session.execute(query.with_for_update() if lock else query)).one_or_none()
     if row is None:
-        raise NotFound(
-            "There is no such upload.", code="upload_not_found", upload_id=upload_id
-        )
+        raise NotFound("There is no such upload.", code="upload_not_found", upload_id=upload_id)
     upload, media = row
     return upload, media

@@ -1,4 +1,4 @@
-"""Playback tickets and CDN addresses."""
+"""Playback tickets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import AccessDenied
-from domain.media.links import Ticket, TicketUse, cdn_url, open_ticket, seal_ticket
+from domain.media.links import Ticket, TicketUse, open_ticket, seal_ticket
 
 KEY = b"k" * 32
 MEDIA = "01890000-0000-7000-8000-000000000001"
@@ -78,18 +78,3 @@ def test_a_cut_or_lengthened_ticket_is_refused() -> None:
         text = base64.urlsafe_b64encode(other).decode().rstrip("=")
         with pytest.raises(AccessDenied):
             open_ticket(text, key=KEY, media_id=MEDIA, now=NOW)
-
-
-def test_a_cdn_address_signs_path_and_expiry() -> None:
-    url = cdn_url("https://cdn.example/", "m/a b/1/x.m4s", key=KEY, expires_at=NOW)
-    assert url.startswith(f"https://cdn.example/m/a%20b/1/x.m4s?exp={NOW}&sig=")
-    signatures = {
-        cdn_url("https://cdn.example", key, key=secret, expires_at=at).rpartition("=")[2]
-        for key, secret, at in [
-            ("m/1", KEY, NOW),
-            ("m/2", KEY, NOW),
-            ("m/1", b"x" * 32, NOW),
-            ("m/1", KEY, NOW + 1),
-        ]
-    }
-    assert len(signatures) == 4

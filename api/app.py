@@ -1,0 +1,102 @@
+"""The application: routes, middleware, error handlers and the parts they work with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware.cors import CORSMiddleware
+
+from api import docs, health
+from api.media import delivery, events, items, playback, uploads
+from api.middleware import REQUEST_ID_HEADER, BodyLimit, RequestContext, SecurityHeaders
+from api.parts import open_parts
+from api.problems import Problem, install_problem_handlers
+from infra.settings import Settings
+
+API_PREFIX = "/api/v1"
+CORS_MAX_AGE_SECONDS = 3600
+TAGS = [
+    {"name": "uploads", "description": "Announce files and send them straight to storage."},
+    {"name": "media", "description": "See, edit, delete and process media."},
+    {"name": "playback", "description": "Decide who may see what, and issue addresses."},
+    {"name": "delivery", "description": "Playlists, keys and storyboards for players."},
+    {"name": "health", "description": "For probes and monitoring."},
+]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API on these settings. Nothing is connected until its lifespan begins."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_parts(settings) as parts:
+            app.state.parts = parts
+            yield
+
+    app = FastAPI(
+        title="fansworld",
+        version="1",
+        summary="The backend of a creator platform.",
+        lifespan=lifespan,
+        openapi_tags=TAGS,
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    install_problem_handlers(app)
+    for module in (uploads, playback, items, events, delivery):
+        app.include_router(module.router, prefix=API_PREFIX)
+    for router in (health.router, docs.router):
+        app.include_router(router)
+    _install_middleware(app, settings)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way.
+    return app
+
+
+def _install_middleware(app: FastAPI, settings: Settings) -> None:
+    """The last one added is the outermost."""
+    app.add_middleware(BodyLimit, bytes_max=settings.api_body_bytes_max)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["authorization", "content-type", "if-match", "last-event-id"],
+            expose_headers=["etag", "location", "retry-after", REQUEST_ID_HEADER],
+            max_age=CORS_MAX_AGE_SECONDS,
+        )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestContext)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The document, with the one form that every error has."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            openapi_version="3.1.0",
+            tags=TAGS,
+            routes=app.routes,
+        )
+        _describe_problems(document)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _describe_problems(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs", {})
+    schemas["Problem"] = problem
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            # FastAPI's own form of a 422, which we never answer; `default` covers it.
+            operation["responses"].pop("422", None)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)

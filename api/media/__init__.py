@@ -1,0 +1,1 @@
+"""Routes of uploads, media, playback and delivery."""

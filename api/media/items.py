@@ -1,0 +1,188 @@
+"""Routes of media: see, list, edit, delete, process again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Header, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from api.auth import AnyCaller, SignedInCaller
+from api.media import schemas
+from api.media.managing import (
+    audit_staff_view,
+    cancel_processing,
+    delete_media,
+    lock_media,
+    open_managed,
+    reprocess_media,
+)
+from api.media.views import etag_of, media_body, media_item
+from api.parts import ApiParts
+from api.problems import PROBLEMS, PreconditionRequired
+from domain.access import Reason
+from domain.errors import AccessDenied, PreconditionFailed
+from domain.media.states import MediaKind, MediaState, Visibility
+from domain.paging import Keyset, cursor_for, keyset_from
+from infra.db import async_transaction
+from infra.models import Media
+from infra.queries.access import open_media
+from infra.queries.media import list_own_media
+
+router = APIRouter(prefix="/media", tags=["media"], responses=PROBLEMS)
+
+RenditionName = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="As in `renditions[].name`.")
+]
+
+
+class ListQuery(BaseModel):
+    """Filters of the owner's list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=20, ge=1, le=100)
+    cursor: Annotated[str, StringConstraints(max_length=64)] | None = None
+    state: MediaState | None = None
+    kind: MediaKind | None = None
+
+
+@router.get("", operation_id="listMedia")
+async def list_media(
+    query: Annotated[ListQuery, Query()], caller: SignedInCaller, parts: ApiParts
+) -> schemas.MediaPage:
+    """The caller's own media, newest first."""
+    after = keyset_from(query.cursor) if query.cursor is not None else None
+    listed, has_more = await list_own_media(
+        parts.reads,
+        owner_id=caller.user_id,
+        limit=query.limit,
+        after=after,
+        state=query.state,
+        kind=query.kind,
+    )
+    last = listed[-1].media if listed else None
+    cursor = cursor_for(Keyset(last.created_at, last.id)) if last and has_more else None
+    return schemas.MediaPage(
+        data=[media_item(parts, each.media, each.thumbnail) for each in listed],
+        next_cursor=cursor,
+        has_more=has_more,
+    )
+
+
+@router.get("/{media_id}", operation_id="getMedia")
+async def get_media(
+    media_id: UUID, response: Response, caller: AnyCaller, parts: ApiParts
+) -> schemas.MediaBody:
+    """A media as the caller may see it.
+
+    Its owner sees everything, with progress and reasons; an entitled viewer sees the media and
+    addresses of its renditions; to others a gated media is locked: blurred preview, kind, size
+    and duration. Who may not know of it gets 404.
+    """
+    now = parts.now()
+    opened = await open_media(
+        parts.reads, viewer_id=caller.user_id, media_id=str(media_id), now=now
+    )
+    await audit_staff_view(parts, opened, "media.viewed")
+    response.headers["etag"] = etag_of(opened.media)
+    return media_body(parts, opened, now=now)
+
+
+@router.patch("/{media_id}", operation_id="editMedia")
+async def edit_media(
+    media_id: UUID,
+    patch: schemas.MediaPatch,
+    response: Response,
+    caller: SignedInCaller,
+    parts: ApiParts,
+    if_match: Annotated[str | None, Header(max_length=200)] = None,
+) -> schemas.MediaBody:
+    """Change title, alternative text or visibility. Needs `If-Match` with the media's ETag."""
+    opened = await open_managed(parts, user_id=caller.user_id, media_id=str(media_id))
+    if opened.decision.reason is not Reason.OWNER:
+        raise AccessDenied("Only its owner can do that.", code="not_owner")
+    if if_match is None:
+        raise PreconditionRequired("Send the media's ETag in `If-Match`.")
+    changes = patch.model_dump(exclude_unset=True)
+    async with async_transaction(parts.engine) as session:
+        media = await lock_media(session, str(media_id))
+        _require_match(if_match, media)
+        _apply(media, changes)
+        media.version += 1
+        media.updated_at = parts.now()
+    now = parts.now()
+    edited = await open_media(
+        parts.reads, viewer_id=caller.user_id, media_id=str(media_id), now=now
+    )
+    response.headers["etag"] = etag_of(edited.media)
+    return media_body(parts, edited, now=now)
+
+
+@router.delete("/{media_id}", operation_id="deleteMedia", status_code=202)
+async def delete(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> Response:
+    """Hide a media at once and erase every object of it. Processing is cancelled."""
+    await delete_media(parts, user_id=caller.user_id, media_id=str(media_id))
+    return _accepted(str(media_id))
+
+
+@router.post("/{media_id}/reprocess", operation_id="reprocessMedia", status_code=202)
+async def reprocess(
+    media_id: UUID,
+    caller: SignedInCaller,
+    parts: ApiParts,
+    request: Annotated[schemas.ReprocessRequest | None, Body()] = None,
+) -> Response:
+    """Make renditions again from the original, all or those named, as a new generation.
+
+    What is published stays until the new generation replaces it.
+    """
+    await reprocess_media(
+        parts,
+        user_id=caller.user_id,
+        media_id=str(media_id),
+        renditions=request.renditions if request else (),
+    )
+    return _accepted(str(media_id))
+
+
+@router.post("/{media_id}/renditions/{name}/retry", operation_id="retryRendition", status_code=202)
+async def retry_rendition(
+    media_id: UUID, name: RenditionName, caller: SignedInCaller, parts: ApiParts
+) -> Response:
+    """Make one rendition again; the others are kept."""
+    await reprocess_media(parts, user_id=caller.user_id, media_id=str(media_id), renditions=(name,))
+    return _accepted(str(media_id))
+
+
+@router.post("/{media_id}/cancel", operation_id="cancelProcessing", status_code=202)
+async def cancel(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> Response:
+    """End the processing of a media and delete what it has made so far."""
+    await cancel_processing(parts, user_id=caller.user_id, media_id=str(media_id))
+    return _accepted(str(media_id))
+
+
+def _require_match(if_match: str, media: Media) -> None:
+    tags = {tag.strip() for tag in if_match.split(",")}
+    if "*" not in tags and f'"v{media.version}"' not in tags:
+        raise PreconditionFailed(
+            "The media was edited meanwhile. Read it again.", current_version=media.version
+        )
+
+
+def _apply(media: Media, changes: dict[str, object]) -> None:
+    if "title" in changes:
+        media.title = _text(changes["title"])
+    if "alt_text" in changes:
+        media.alt_text = _text(changes["alt_text"])
+    if "visibility" in changes:
+        media.visibility = Visibility(str(changes["visibility"]))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _accepted(media_id: str) -> Response:
+    return Response(status_code=202, headers={"location": f"/api/v1/media/{media_id}"})

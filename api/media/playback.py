@@ -1,0 +1,77 @@
+"""Routes that decide: may this viewer play it, and may they see these hundred."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from api.auth import AnyCaller
+from api.media import schemas
+from api.media.addresses import storyboard, streamed, urls_expire_at
+from api.media.managing import audit_staff_view
+from api.media.tickets import published_generation, start_ticket
+from api.media.views import rendition_body
+from api.parts import ApiParts
+from api.problems import PROBLEMS
+from domain.errors import Invalid
+from infra.queries.access import decide_many, open_media
+
+router = APIRouter(tags=["playback"], responses=PROBLEMS)
+
+
+@router.post("/media/{media_id}/playback", operation_id="startPlayback")
+async def start_playback(
+    media_id: UUID, caller: AnyCaller, parts: ApiParts
+) -> schemas.PlaybackBody:
+    """Short-lived addresses of the whole media, if this viewer may see it.
+
+    Video and audio: a master playlist that a bare `<video>` element or hls.js plays without
+    headers. Pictures: signed addresses of the renditions. Who may know of the media and has no
+    right to it gets 402 with the offers that would open it.
+    """
+    now = parts.now()
+    opened = await open_media(
+        parts.reads, viewer_id=caller.user_id, media_id=str(media_id), now=now
+    )
+    opened.require_allowed()
+    published_generation(opened.media)
+    await audit_staff_view(parts, opened, "media.played")
+    base = f"{parts.settings.api_public_url.rstrip('/')}/api/v1/media/{media_id}"
+    token = start_ticket(parts, opened, now=now)
+    return schemas.PlaybackBody(
+        media_id=opened.media.id,
+        kind=opened.media.media_kind,
+        access=schemas.AccessBody.of(opened.decision),
+        hls_url=f"{base}/hls/master.m3u8?token={token}" if streamed(opened) else None,
+        storyboard_url=f"{base}/storyboard.vtt?token={token}" if storyboard(opened) else None,
+        renditions=[rendition_body(parts, each) for each in opened.renditions],
+        expires_at=urls_expire_at(parts, now),
+    )
+
+
+@router.post("/media:batchAccess", operation_id="batchAccess")
+async def batch_access(
+    request: schemas.BatchAccessRequest, caller: AnyCaller, parts: ApiParts
+) -> schemas.BatchAccessBody:
+    """Decide for up to a hundred media at once, in the order asked.
+
+    What does not exist and what the caller may not know of are both `hidden`.
+    """
+    most = parts.settings.batch_access_max
+    if len(request.media_ids) > most:
+        raise Invalid(
+            f"Up to {most} ids can be asked for at once.", code="too_many_ids", limit=most
+        )
+    ids = [str(each) for each in request.media_ids]
+    decisions = await decide_many(
+        parts.reads, viewer_id=caller.user_id, media_ids=ids, now=parts.now()
+    )
+    return schemas.BatchAccessBody(
+        data=[
+            schemas.BatchAccessItem(
+                media_id=media_id, **schemas.AccessBody.of(decision).model_dump()
+            )
+            for media_id, decision in zip(ids, decisions, strict=True)
+        ]
+    )

@@ -1,0 +1,78 @@
+"""What routes work with, opened once a process in the application's lifespan."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from api.auth import TokenKey
+from infra.db import make_async_engine
+from infra.keyring import KeyRing
+from infra.reads import ReadPool
+from infra.redis import make_async_valkey
+from infra.settings import Settings
+from infra.storage import Storage
+from infra.temporal import connect
+
+
+@dataclass(frozen=True)
+class Parts:
+    """`engine` is for transactions that write, `reads` for single statements that don't."""
+
+    settings: Settings
+    token_key: TokenKey
+    engine: AsyncEngine
+    reads: ReadPool
+    storage: Storage
+    valkey: Redis
+    temporal: Client
+    keys: KeyRing
+
+    @staticmethod
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
+    """Open everything without waiting for anything.
+
+    Each part connects when it is first used, and again after it was lost: the API serves
+    reads while Temporal is down, and it may be started before any of its parts.
+    """
+    async with AsyncExitStack() as stack:
+        engine = make_async_engine(settings)
+        stack.push_async_callback(engine.dispose)
+        reads = ReadPool(settings)
+        await reads.open()
+        stack.push_async_callback(reads.close)
+        valkey = make_async_valkey(settings)
+        stack.push_async_callback(valkey.aclose)
+        storage = Storage(settings)
+        stack.callback(storage.close)
+        yield Parts(
+            settings=settings,
+            token_key=TokenKey(settings),
+            engine=engine,
+            reads=reads,
+            storage=storage,
+            valkey=valkey,
+            temporal=await connect(settings, lazy=True),
+            keys=KeyRing(settings.media_master_keys),
+        )
+
+
+async def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+ApiParts = Annotated[Parts, Depends(_parts)]

@@ -1,0 +1,102 @@
+"""Small commands for accounts, rights and tokens, until accounts are built.
+
+    python -m api.tokens create-user --handle mia --role creator
+    python -m api.tokens grant --fan tom --creator mia [--media ID] [--days 30]
+    python -m api.tokens revoke --fan tom --creator mia
+    python -m api.tokens mint --user tom [--ttl-seconds 600]
+
+Each prints one line: the id, the number of rights that ended, or the token.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from api.auth import mint_token
+from domain.accounts import Role
+from domain.errors import FansworldError
+from infra.db import make_engine, transaction
+from infra.queries.accounts import create_user, find_user, grant_gift, revoke_rights
+from infra.settings import Settings, SettingsError, load_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        settings = load_settings()
+        engine = make_engine(settings)
+        try:
+            with transaction(engine) as session:
+                line = _run(options, session, settings)
+        finally:
+            engine.dispose()
+    except (SettingsError, FansworldError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(line)
+    return 0
+
+
+def _run(options: argparse.Namespace, session: Session, settings: Settings) -> str:
+    now = datetime.now(UTC)
+    if options.command == "create-user":
+        return create_user(
+            session,
+            handle=options.handle,
+            role=Role(options.role),
+            display_name=options.display_name,
+            operator=options.operator,
+        )
+    if options.command == "mint":
+        user_id = find_user(session, options.user)
+        return mint_token(settings, user_id, ttl_seconds=options.ttl_seconds)
+    fan_id = find_user(session, options.fan)
+    creator_id = find_user(session, options.creator)
+    if options.command == "revoke":
+        ended = revoke_rights(
+            session, fan_id=fan_id, creator_id=creator_id, now=now, operator=options.operator
+        )
+        return str(ended)
+    return grant_gift(
+        session,
+        fan_id=fan_id,
+        creator_id=creator_id,
+        media_id=options.media,
+        expires_at=now + timedelta(days=options.days) if options.days else None,
+        operator=options.operator,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m api.tokens", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--operator", default=getpass.getuser(), help="name for the audit log")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    user = commands.add_parser("create-user", help="make an account")
+    user.add_argument("--handle", required=True)
+    user.add_argument("--role", choices=[role.value for role in Role], default=Role.FAN.value)
+    user.add_argument("--display-name")
+
+    mint = commands.add_parser("mint", help="print an access token")
+    mint.add_argument("--user", required=True, help="handle or id")
+    mint.add_argument("--ttl-seconds", type=int)
+
+    for name, what in (("grant", "give a right"), ("revoke", "end all rights")):
+        command = commands.add_parser(name, help=f"{what} of a fan on a creator's media")
+        command.add_argument("--fan", required=True, help="handle or id")
+        command.add_argument("--creator", required=True, help="handle or id")
+        if name == "grant":
+            command.add_argument("--media", help="id; without it the right is on everything")
+            command.add_argument("--days", type=int, help="without it the right has no end")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

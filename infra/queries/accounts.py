@@ -1,0 +1,141 @@
+"""Accounts and rights, as far as small commands need them until accounts are built.
+
+Every function runs inside the caller's transaction and writes its audit entry there.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from domain.access import GrantSource
+from domain.accounts import Role
+from domain.errors import Conflict, Invalid, NotFound
+from infra.ids import new_id
+from infra.models import AuditEntry, Creator, Entitlement, Media, User
+from infra.queries import audit
+
+_HANDLE = re.compile(r"[a-z0-9][a-z0-9_.-]{1,29}")
+
+
+def create_user(
+    session: Session, *, handle: str, role: Role, display_name: str | None, operator: str
+) -> str:
+    """A new account, with its creator row where the role is `creator`; returns its id.
+
+    Raises:
+        Invalid: `handle_invalid`.
+        Conflict: `handle_taken`.
+    """
+    if not _HANDLE.fullmatch(handle):
+        raise Invalid(
+            "A handle has 2 to 30 characters of a-z, 0-9, `_`, `.` and `-`.", code="handle_invalid"
+        )
+    if session.scalar(select(User.id).where(User.handle == handle)) is not None:
+        raise Conflict(f"The handle {handle} is taken.", code="handle_taken", handle=handle)
+    user_id = new_id()
+    session.add(User(id=user_id, handle=handle, role=role))
+    session.flush()
+    if role is Role.CREATOR:
+        session.add(Creator(user_id=user_id, display_name=display_name or handle))
+    _note(session, operator, "user.created", "user", user_id, handle=handle, role=role.value)
+    return user_id
+
+
+def find_user(session: Session, name: str) -> str:
+    """The id of the account with this handle or id.
+
+    Raises:
+        NotFound: `user_not_found`.
+    """
+    key = User.id == name if _is_uuid(name) else User.handle == name
+    user_id = session.scalar(select(User.id).where(key, User.deleted_at.is_(None)))
+    if user_id is None:
+        raise NotFound(f"There is no user {name}.", code="user_not_found", user=name)
+    return user_id
+
+
+def grant_gift(
+    session: Session,
+    *,
+    fan_id: str,
+    creator_id: str,
+    media_id: str | None,
+    expires_at: datetime | None,
+    operator: str,
+) -> str:
+    """A right on one media, or on everything of a creator; returns the entitlement's id.
+
+    Raises:
+        NotFound: the media is not this creator's.
+    """
+    if media_id is not None:
+        owner_id = session.scalar(select(Media.owner_id).where(Media.id == media_id))
+        if owner_id != creator_id:
+            raise NotFound("The creator has no such media.", code="media_not_found")
+    entitlement_id = new_id()
+    session.add(
+        Entitlement(
+            id=entitlement_id,
+            fan_id=fan_id,
+            creator_id=creator_id,
+            media_id=media_id,
+            source=GrantSource.GIFT,
+            expires_at=expires_at,
+        )
+    )
+    _note(
+        session,
+        operator,
+        "entitlement.granted",
+        "entitlement",
+        entitlement_id,
+        fan_id=fan_id,
+        creator_id=creator_id,
+        media_id=media_id or "",
+    )
+    return entitlement_id
+
+
+def revoke_rights(
+    session: Session, *, fan_id: str, creator_id: str, now: datetime, operator: str
+) -> int:
+    """End every live right of a fan on a creator; returns how many there were."""
+    ended = session.scalars(
+        update(Entitlement)
+        .where(
+            Entitlement.fan_id == fan_id,
+            Entitlement.creator_id == creator_id,
+            Entitlement.revoked_at.is_(None),
+        )
+        .values(revoked_at=now)
+        .returning(Entitlement.id)
+    ).all()
+    for entitlement_id in ended:
+        _note(session, operator, "entitlement.revoked", "entitlement", entitlement_id)
+    return len(ended)
+
+
+def _note(
+    session: Session, operator: str, action: str, kind: str, subject_id: str, **detail: str
+) -> None:
+    entry = AuditEntry(
+        actor_name=operator,
+        action=action,
+        subject_type=kind,
+        subject_id=subject_id,
+        detail=detail,
+    )
+    audit.record(session, entry)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

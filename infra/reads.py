@@ -1,0 +1,89 @@
+"""Reads of the API: one statement, one round trip, no transaction.
+
+A raw psycopg pool in autocommit: on a hot route SQLAlchemy's session costs as much again as
+the statement itself. Writes go through `infra.db.async_transaction`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import psycopg
+import structlog
+from psycopg.types.json import set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from domain.errors import Unavailable
+from infra.settings import Settings
+
+CONNECT_SECONDS = 5
+WAIT_SECONDS = 5.0
+"""For a free connection; a queue that long means that Postgres is not keeping up."""
+
+Row = tuple[Any, ...]
+log = structlog.get_logger(__name__)
+
+
+class ReadPool:
+    """Connections for statements that change nothing. Open it in the application's lifespan.
+
+    Every method raises `Unavailable` when Postgres can't be reached.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._pool = AsyncConnectionPool(
+            settings.psycopg_url,
+            min_size=1,
+            max_size=settings.database_pool_size,
+            timeout=WAIT_SECONDS,
+            open=False,
+            name="reads",
+            configure=_configure,
+            kwargs={
+                "autocommit": True,
+                "connect_timeout": CONNECT_SECONDS,
+                "application_name": "fansworld-api-reads",
+            },
+        )
+
+    async def open(self) -> None:
+        """Start connecting; does not wait, so that the API comes up before Postgres does."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def fetch_one(self, sql: bytes, params: Mapping[str, Any]) -> Row | None:
+        rows = await self.fetch_all(sql, params)
+        return rows[0] if rows else None
+
+    async def fetch_all(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
+        try:
+            return await self._fetch(sql, params)
+        except psycopg.OperationalError as error:
+            # Postgres was restarted under idle connections. Nothing was changed, so the
+            # statement may run again once those are replaced.
+            log.info("database_read_repeated", why=str(error).strip())
+        try:
+            await self._pool.check()
+            return await self._fetch(sql, params)
+        except psycopg.OperationalError as error:
+            raise Unavailable(
+                "The database did not answer.", code="database_unavailable"
+            ) from error
+
+    async def _fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
+        try:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(sql, params)
+                return await cursor.fetchall()
+        except (PoolTimeout, PoolClosed) as error:
+            raise Unavailable(
+                "The database did not answer.", code="database_unavailable"
+            ) from error
+
+
+async def _configure(connection: psycopg.AsyncConnection[Row]) -> None:
+    set_json_loads(orjson.loads, connection)
