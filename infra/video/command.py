@@ -103,13 +103,13 @@ def guarded_input(path: Path, tools: MediaTools, *, formats: str = FORMATS, **op
     guards["max_streams"] = 1000
     if tools.threads:
         guards["threads"] = tools.threads
-    return ffmpeg.input(f"file:{path}", **guards, **options)
+    return ffmpeg.input(f"file:{path.resolve()}", **guards, **options)
 
 
 def ffprobe_command(path: Path, tools: MediaTools, *options: str) -> list[str]:
     guards = ["-v", "error", "-protocol_whitelist", "file", "-format_whitelist", FORMATS]
     guards += ["-max_streams", "1000", "-max_pixels", str(tools.pixels_max)]
-    return [tools.ffprobe_path, *guards, *options, f"file:{path}"]
+    return [tools.ffprobe_path, *guards, *options, f"file:{path.resolve()}"]
 
 
 def run_ffmpeg(
@@ -131,7 +131,10 @@ def run_ffmpeg(
         MediaRejected: the file made the child hit a limit or crash.
         ChildCancelled, ChildLost, ChildKilled: nothing speaks against the file.
     """
-    program = [tools.ffmpeg_path, "-nostdin", "-hide_banner", "-y", "-loglevel", log_level]
+    # Times stay those of the file (`copyts`): left to itself, ffmpeg moves the start of an
+    # MPEG-TS to that of the streams in use, so that sound and pictures would drift apart.
+    program = [tools.ffmpeg_path, "-nostdin", "-hide_banner", "-y", "-copyts"]
+    program += ["-loglevel", log_level]
     if on_line is not None or limits.stall_seconds is not None:
         program += ["-progress", "pipe:1", "-stats_period", "0.5", "-nostats"]
     node = ffmpeg.merge_outputs(*outputs) if len(outputs) > 1 else outputs[0]

@@ -7,58 +7,29 @@ makes continues the timeline exactly, since the grid of segments is exact.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import ffmpeg
-
-from domain.errors import MediaRejected, Unavailable
+from domain.errors import MediaRejected
 from domain.media.isobmff import codecs_of_init
 from domain.media.rejections import RejectionCode
-from domain.media.video import SAMPLE_WIDTH, Rung, SegmentGrid, SourceVideo
+from domain.media.video import Rung
 from infra.video.command import MediaTools, run_ffmpeg
-from infra.video.fragments import CutSegment, EncodeFailed, FragmentTail, SegmentCutter
-from infra.video.graph import Watermark, converted, marked, shrunk, split, timed, video_input
+from infra.video.fragments import (
+    CutSegment,
+    EncodeFailed,
+    FragmentTail,
+    SegmentCutter,
+    ffmpeg_failure,
+)
+from infra.video.plan import EncodePlan, RangeOutputs
+from infra.video.verify import verify_decodes
 
 _WALL_SECONDS_BASE = 600
 _WALL_SECONDS_PER_SECOND = 120
-_THREADS_MAX = 8
-"""Beyond it, threads cost memory and bits, and more chunks in parallel serve better."""
-
-
-@dataclass(frozen=True)
-class EncodePlan:
-    """What to encode: rungs from low to high, over segments `start` to `end` (exclusive).
-
-    `end_segment` None runs to the end of the grid. `sample_every_frames` None takes no
-    samples. Frames are counted on the whole video's grid.
-    """
-
-    source: SourceVideo
-    grid: SegmentGrid
-    rungs: tuple[Rung, ...]
-    start_segment: int = 0
-    end_segment: int | None = None
-    sample_every_frames: int | None = None
-    watermark: Watermark | None = None
-    preset: str = "veryfast"
-
-    @property
-    def end(self) -> int:
-        return self.grid.segment_count if self.end_segment is None else self.end_segment
-
-    @property
-    def first_frame(self) -> int:
-        return self.grid.start_frame(self.start_segment)
-
-    @property
-    def frames(self) -> int:
-        return self.grid.start_frame(self.end) - self.first_frame
 
 
 @dataclass(frozen=True)
@@ -118,6 +89,7 @@ def encode_segments(
     Raises:
         MediaRejected: nothing can be decoded, or it costs more than allowed.
         EncodeFailed: ffmpeg failed and the file isn't known to be the cause.
+        OutputUnsound: a rung doesn't decode; segments handed over are to be made again.
         Unavailable: the disk is full.
         ChildFailed: cancelled, or ended from outside.
     """
@@ -126,9 +98,11 @@ def encode_segments(
     if run.delivered == 0 and plan.start_segment > 0:
         run = _Run(source, plan, tools, work_dir, on_segment, on_progress)
         run.go(is_black=True, cancel=cancel)
+        run.verify(cancel)
         return run.result(was_replaced=True)
     if run.delivered == 0:
         raise MediaRejected(RejectionCode.CORRUPT_MEDIA)
+    run.verify(cancel)
     return run.result(was_replaced=False)
 
 
@@ -144,12 +118,11 @@ class _Run:
         on_segment: OnSegment,
         on_progress: OnProgress | None,
     ) -> None:
-        self._source = source
         self._plan = plan
         self._tools = tools
-        self._folder = work_dir / f"encode-{plan.start_segment:06d}"
-        self._samples = self._folder / "samples"
-        self._samples.mkdir(parents=True, exist_ok=True)
+        self._folder = work_dir.resolve() / f"encode-{plan.start_segment:06d}"
+        self._outputs = RangeOutputs(plan, source, self._folder, tools)
+        self._outputs.samples.mkdir(parents=True, exist_ok=True)
         self._on_segment = on_segment
         self._on_progress = on_progress
         self._cutters = {rung.name: self._cutter(rung) for rung in plan.rungs}
@@ -161,8 +134,8 @@ class _Run:
         grid, start = self._plan.grid, self._plan.start_segment
         gops = grid.frames_per_segment // grid.frames_per_gop
         return SegmentCutter(
-            tail=FragmentTail(self._folder / f"{rung.name}.mp4"),
-            is_whole=lambda segment, samples, _: samples >= grid.frames_in(segment),
+            tail=FragmentTail(self._outputs.rung_path(rung)),
+            is_whole=lambda segment, samples, _end: samples >= grid.frames_in(segment),
             name=rung.name,
             folder=self._folder,
             segment=start,
@@ -175,7 +148,7 @@ class _Run:
         seconds = float(plan.frames / plan.grid.frame_rate)
         bits = sum(rung.maxrate for rung in plan.rungs)
         result = run_ffmpeg(
-            self._outputs(is_black=is_black),
+            self._outputs.nodes(is_black=is_black),
             tools=self._tools,
             limits=self._tools.limits(
                 wall_seconds=_WALL_SECONDS_BASE + _WALL_SECONDS_PER_SECOND * seconds,
@@ -189,12 +162,30 @@ class _Run:
         )
         self._deliver(at_end=True)
         if result.returncode != 0:
-            raise _failure(result.stderr_tail)
+            raise ffmpeg_failure(result.stderr_tail)
         if self.delivered not in (0, plan.end - plan.start_segment):
             raise EncodeFailed(
                 f"{self.delivered} of {plan.end - plan.start_segment} segments came out",
                 stderr=result.stderr_tail[-2000:],
             )
+
+    def verify(self, cancel: threading.Event | None) -> None:
+        """Decode what was written, as `infra.video.verify` explains."""
+        plan = self._plan
+        gops = -(-plan.frames // plan.grid.frames_per_gop)
+        paths = [self._outputs.rung_path(rung) for rung in plan.rungs]
+        segments = plan.end - plan.start_segment
+        wanted = dict.fromkeys(paths, gops)
+        if plan.copies_top:
+            wanted[paths[-1]] = segments
+        verify_decodes(
+            paths,
+            frames=plan.frames,
+            key_frames=wanted,
+            tools=self._tools,
+            work_dir=self._folder,
+            cancel=cancel,
+        )
 
     def result(self, *, was_replaced: bool) -> EncodedRange:
         inits: dict[str, Path] = {}
@@ -265,102 +256,8 @@ class _Run:
         start, end = grid.start_frame(segment), grid.start_frame(segment + 1)
         found: list[Sample] = []
         for frame in range(-(-start // every) * every, end, every):
-            path = self._samples / f"{frame - self._plan.first_frame:09d}.jpg"
+            path = self._outputs.sample_path(frame)
             if not path.exists():
                 return None
             found.append(Sample(round(frame * 1000 / grid.frame_rate), path))
         return tuple(found)
-
-    def _outputs(self, *, is_black: bool) -> list[Any]:
-        plan, grid = self._plan, self._plan.grid
-        top = plan.rungs[-1]
-        if is_black:
-            rate = f"{grid.frame_rate.numerator}/{grid.frame_rate.denominator}"
-            black = ffmpeg.input(f"color=black:s={top.width}x{top.height}:r={rate}", f="lavfi")
-            picture = black["v"].filter("trim", end_frame=plan.frames)
-        else:
-            stream, origin = video_input(
-                self._source,
-                plan.source,
-                self._tools,
-                at_seconds=grid.start_seconds(plan.start_segment),
-            )
-            picture = timed(stream, plan.source, grid, frames=plan.frames, origin=origin)
-        picture = converted(picture, plan.source.colour, width=top.width, height=top.height)
-        sampled: list[Any] = []
-        if plan.sample_every_frames is not None:
-            picture, aside = split(picture, 2)
-            sampled.append(self._sample_output(aside, plan.sample_every_frames, top))
-        picture = marked(picture, plan.watermark, self._tools, height=top.height)
-        outputs: list[Any] = []
-        for rung in reversed(plan.rungs):
-            if rung is not top:
-                picture = shrunk(picture, width=rung.width, height=rung.height)
-            if rung is not plan.rungs[0]:
-                picture, mine = split(picture, 2)
-            else:
-                mine = picture
-            outputs.append(self._rung_output(mine, rung))
-        return outputs + sampled
-
-    def _sample_output(self, stream: Any, every: int, top: Rung) -> Any:
-        width = min(SAMPLE_WIDTH, top.width)
-        height = max(2, round(top.height * width / top.width / 2) * 2)
-        offset = self._plan.first_frame % every
-        return (
-            stream.filter("select", f"not(mod(n+{offset},{every}))")
-            .filter("scale", width, height, out_range="pc")
-            .filter("format", "yuvj420p")
-            .output(
-                str(self._samples / "%09d.jpg"),
-                f="image2",
-                frame_pts=1,
-                atomic_writing=1,
-                fps_mode="passthrough",
-                threads=1,
-                **{"c:v": "mjpeg", "q:v": 4},
-            )
-        )
-
-    def _rung_output(self, stream: Any, rung: Rung) -> Any:
-        grid = self._plan.grid
-        return stream.output(
-            str(self._folder / f"{rung.name}.mp4"),
-            f="mp4",
-            fps_mode="passthrough",
-            video_track_timescale=grid.timescale,
-            movflags="frag_keyframe+empty_moov+default_base_moof+negative_cts_offsets+skip_trailer",
-            map_metadata=-1,
-            fflags="+bitexact",
-            flush_packets=1,
-            **x264_options(rung, grid, preset=self._plan.preset, threads=self._tools.threads),
-        )
-
-
-def x264_options(rung: Rung, grid: SegmentGrid, *, preset: str, threads: int) -> dict[str, Any]:
-    """Options of libx264 for a rung: closed GOPs at fixed places, BT.709, bounded rate."""
-    if threads == 0 and (os.cpu_count() or 1) > _THREADS_MAX:
-        threads = _THREADS_MAX
-    return {
-        "c:v": "libx264",
-        "preset": preset,
-        "profile:v": "high",
-        "pix_fmt": "yuv420p",
-        "b:v": rung.bitrate,
-        "maxrate": rung.maxrate,
-        "bufsize": rung.buffer_bits,
-        "g": grid.frames_per_gop,
-        "keyint_min": grid.frames_per_gop,
-        "sc_threshold": 0,
-        "threads": threads,
-        "color_primaries": "bt709",
-        "color_trc": "bt709",
-        "colorspace": "bt709",
-        "color_range": "tv",
-    }
-
-
-def _failure(stderr_tail: str) -> Exception:
-    if "No space left on device" in stderr_tail:
-        return Unavailable("the scratch disk is full", code="scratch_full")
-    return EncodeFailed("ffmpeg failed", stderr=stderr_tail[-2000:])

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
-from domain.errors import FansworldError
+from domain.errors import FansworldError, Unavailable
 from domain.media.isobmff import FragmentFacts, fragment_facts, header_at, moved
 
 _BOX_BYTES_MAX = 1 << 30
@@ -21,6 +22,13 @@ class EncodeFailed(FansworldError):
     """ffmpeg didn't deliver what was asked of it, and the file isn't known to be the cause."""
 
     code = "encode_failed"
+
+
+def ffmpeg_failure(stderr_tail: str) -> FansworldError:
+    """The error behind a non-zero exit of ffmpeg. Decoding faults alone don't cause one."""
+    if "No space left on device" in stderr_tail:
+        return Unavailable("the scratch disk is full", code="scratch_full")
+    return EncodeFailed("ffmpeg failed", stderr=stderr_tail[-2000:])
 
 
 @dataclass
@@ -51,15 +59,15 @@ class FragmentTail:
                     self._head += data
         return fragments
 
-    def _next_box(self, file: object, length: int) -> tuple[str, bytes] | None:
-        file.seek(self._offset)  # type: ignore[attr-defined]
-        found = header_at(file.read(16), 0)  # type: ignore[attr-defined]
+    def _next_box(self, file: BinaryIO, length: int) -> tuple[str, bytes] | None:
+        file.seek(self._offset)
+        found = header_at(file.read(16), 0)
         if found is None or self._offset + found[2] > length:
             return None
         if found[2] > _BOX_BYTES_MAX:
             raise EncodeFailed("a fragment is absurdly large", bytes=found[2])
-        file.seek(self._offset)  # type: ignore[attr-defined]
-        data = file.read(found[2])  # type: ignore[attr-defined]
+        file.seek(self._offset)
+        data = file.read(found[2])
         self._offset += found[2]
         return found[0], data
 
@@ -70,7 +78,8 @@ class SegmentCutter:
 
     Args:
         tail: the file that ffmpeg writes.
-        is_whole: says of `(segment, samples, ticks)` whether that segment is complete.
+        is_whole: says of `(segment, samples, end)` whether that segment is complete, where
+            `end` is the time in ticks that it reaches.
         segment: index of the first segment.
         base_time: its time, in ticks.
         sequence: the number of its first fragment.
@@ -93,7 +102,7 @@ class SegmentCutter:
         for fragment in self.tail.take():
             facts = fragment_facts(fragment)
             self._add(fragment, facts)
-            if self.is_whole(self.segment, self._samples, self._ticks):
+            if self.is_whole(self.segment, self._samples, self.base_time + self._ticks):
                 done.append(self._finish())
         if at_end and self._waiting:
             done.append(self._finish())

@@ -47,34 +47,29 @@ class Watermark:
 
 def video_input(
     path: Path, source: SourceVideo, tools: MediaTools, *, at_seconds: Fraction = Fraction(0)
-) -> tuple[Any, Fraction]:
-    """The source's picture stream from the key frame at or before `at_seconds`.
-
-    Returns:
-        The stream, and the time that `at_seconds` has in it.
-    """
+) -> Any:
+    """The source's picture stream, from the key frame at or before `at_seconds` on."""
     options: dict[str, Any] = {"reinit_filter": 0}
-    margin = Fraction(0)
     if at_seconds > 0:
-        if source.container not in _EXACT_SEEK:
-            margin = min(at_seconds, Fraction(_SEEK_MARGIN_SECONDS))
-        # Frames from the key frame on are wanted, with negative times: the rate filter picks
-        # the one that is on screen at `at_seconds`, exactly as it would without seeking.
-        options |= {"ss": f"{float(at_seconds - margin):.6f}", "noaccurate_seek": None}
-    return guarded_input(path, tools, **options)[str(source.stream_index)], margin
+        margin = Fraction(0 if source.container in _EXACT_SEEK else _SEEK_MARGIN_SECONDS)
+        # Frames from the key frame on are wanted: the rate filter picks the one that is on
+        # screen at `at_seconds`, exactly as it would without seeking.
+        options |= {"ss": f"{max(float(at_seconds - margin), 0):.6f}", "noaccurate_seek": None}
+    return guarded_input(path, tools, **options)[str(source.stream_index)]
 
 
 def timed(
-    stream: Any, source: SourceVideo, grid: SegmentGrid, *, frames: int, origin: Fraction
+    stream: Any, source: SourceVideo, grid: SegmentGrid, *, frames: int, at_seconds: Fraction
 ) -> Any:
-    """Exactly `frames` frames at the grid's constant rate, from the time `origin` on.
+    """Exactly `frames` frames at the grid's constant rate, from `at_seconds` on.
 
     Missing frames are repeats of the one before, at the start of the one after, which is what
     a player shows.
     """
     if source.interlaced:
         stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
-    shift_us = round((_TIE_BREAK / grid.frame_rate - origin) * 1_000_000)
+    origin = at_seconds - _TIE_BREAK / grid.frame_rate
+    shift_us = -source.start_us - round(origin * 1_000_000)
     rate = f"{grid.frame_rate.numerator}/{grid.frame_rate.denominator}"
     return (
         stream.filter("settb", "AVTB")
@@ -156,9 +151,30 @@ def shrunk(stream: Any, *, width: int, height: int) -> Any:
     return stream.filter("scale", width, height).filter("setsar", 1)
 
 
+def as_jpeg_samples(stream: Any, *, width: int, height: int) -> Any:
+    """A converted picture as JPEG stores it: full range and BT.601, which JFIF fixes."""
+    return stream.filter(
+        "scale",
+        width,
+        height,
+        in_color_matrix="bt709",
+        out_color_matrix="bt601",
+        in_range="tv",
+        out_range="pc",
+    ).filter("format", "yuvj420p")
+
+
 def split(stream: Any, count: int) -> list[Any]:
     """The stream `count` times over."""
     if count == 1:
         return [stream]
     node = stream.filter_multi_output("split", count)
+    return [node.stream(index) for index in range(count)]
+
+
+def split_audio(stream: Any, count: int) -> list[Any]:
+    """The sound `count` times over."""
+    if count == 1:
+        return [stream]
+    node = stream.filter_multi_output("asplit", count)
     return [node.stream(index) for index in range(count)]

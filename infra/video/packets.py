@@ -114,7 +114,8 @@ def cadence_of(tally: PacketTally, *, time_base: Fraction, promised: Fraction | 
     last = tally.last_duration
     # The last frame's own duration counts if it is plausible; muxers often write nonsense.
     end = times[-1] + (last if 0 < last <= 10 * frame_ticks else round(frame_ticks))
-    period = _keyframe_period(tally, times[0], frame_ticks) if is_constant else 0
+    is_exact = steps[0] == steps[-1] == frame_ticks and len(times) == tally.count
+    period = _keyframe_period(tally, times[0], frame_ticks) if is_exact else 0
     return Cadence(rate, is_constant, end, period)
 
 

@@ -85,7 +85,9 @@ def probe(
             `unsupported_codec`, `too_many_streams`, `decompression_bomb`, `too_long`,
             `too_expensive`.
         ChildFailed: the probe itself failed; trying again may help.
+        OSError: the file isn't there; it is no corrupt one.
     """
+    size_bytes = path.stat().st_size
     run = _Runner(path, tools, work_dir, cancel)
     report = run.peek(f"%+#{_PEEK_PACKETS}")
     streams_all = report.get("streams", [])
@@ -108,7 +110,13 @@ def probe(
     if with_packets:
         video = _choose_video(with_packets, run)
         return _video_facts(
-            video, audio, warnings, start=start, path=path, policy=policy, container=container
+            video,
+            audio,
+            warnings,
+            start=start,
+            size_bytes=size_bytes,
+            policy=policy,
+            container=container,
         )
     if audio is None:
         raise _undecodable(audios)
@@ -117,7 +125,7 @@ def probe(
     return SourceAudio(
         container=container,
         duration_ms=audio.duration_ms,
-        size_bytes=path.stat().st_size,
+        size_bytes=size_bytes,
         audio=audio,
         warnings=warnings,
     )
@@ -261,6 +269,7 @@ def _choose_audio(
             channels=int(frame.get("channels") or stream.report.get("channels") or 2),
             sample_rate_hz=int(stream.report.get("sample_rate") or 48_000),
             duration_ms=max(1, stream.end_ms(start)),
+            start_us=round(start * 1_000_000),
             language=None if language in (None, "und") else str(language)[:35],
             profile=stream.report.get("profile"),
         )
@@ -292,7 +301,7 @@ def _video_facts(
     *,
     start: Fraction,
     container: str,
-    path: Path,
+    size_bytes: int,
     policy: VideoPolicy,
 ) -> SourceVideo:
     report, frame = stream.report, stream.first_frame or {}
@@ -315,7 +324,7 @@ def _video_facts(
     return SourceVideo(
         container=container,
         duration_ms=duration_ms,
-        size_bytes=path.stat().st_size,
+        size_bytes=size_bytes,
         stream_index=stream.index,
         codec=stream.codec or "unknown",
         width=width,
@@ -331,6 +340,7 @@ def _video_facts(
         has_square_pixels=sample_aspect(report, frame) == 1,
         variable_frame_rate=not cadence.is_constant,
         interlaced=stream.frames_interlaced,
+        start_us=round(start * 1_000_000),
         starts_at_zero=abs((stream.tally.start or 0) * stream.time_base - start)
         < Fraction(1, 1000),
         colour=colour_of(report, frame),

@@ -44,6 +44,9 @@ class AudioTrack:
     channels: int
     sample_rate_hz: int
     duration_ms: int
+    """From the file's start to the track's end, silence before its own start included."""
+    start_us: int = 0
+    """The file's start on its own clock, in microseconds; what `duration_ms` counts from."""
     language: str | None = None
     profile: str | None = None
 
@@ -89,11 +92,14 @@ class SourceVideo:
     has_square_pixels: bool = True
     variable_frame_rate: bool = False
     interlaced: bool = False
+    start_us: int = 0
+    """The file's start on its own clock, in microseconds; what `duration_ms` counts from."""
     starts_at_zero: bool = True
     """The first picture is shown at the container's own start."""
     colour: Colour = field(default_factory=Colour)
     keyframe_period_frames: int = 0
-    """Every multiple of it, from 0, is a closed key frame; 0 where no such period exists."""
+    """Every multiple of it, from 0, is a closed key frame; 0 where there is no such period,
+    or where frames don't follow each other at exactly the frame rate."""
     audio: AudioTrack | None = None
     warnings: tuple[str, ...] = ()
     """What an operator may want to know: a track that can't be decoded, a cut-off end."""
