@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from infra.moderation import Judge
 from redis import Redis
 from sqlalchemy import Engine
 from temporalio.client import Client
@@ -16,6 +15,7 @@ from infra.antivirus import Antivirus
 from infra.cdn import Cdn
 from infra.db import make_engine
 from infra.keyring import KeyRing
+from infra.moderation import Judge
 from infra.redis import make_valkey
 from infra.sandbox import Zygote, check_sandbox
 from infra.settings import Settings

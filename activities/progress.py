@@ -7,8 +7,11 @@ Valkey and without workers).
 
 from __future__ import annotations
 
+import contextvars
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -53,6 +56,8 @@ class Reporter:
     generation: int
     step: IngestStep
     note: str | None = None
+    silent: bool = False
+    """Heartbeat only: another activity tells the percentage."""
     share: Callable[[float], float] = field(default=lambda done: done)
     """Turns this run's progress into the step's, where several runs share a step."""
     _last_beat: float = 0.0
@@ -72,7 +77,7 @@ class Reporter:
             self._resume = resume_from
         activity.heartbeat(*([self._resume] if self._resume is not None else []))
         percent = overall_percent(self.step, self.share(done))
-        if percent == self._last_percent:
+        if self.silent or percent == self._last_percent:
             return
         self._last_percent = percent
         announce(
@@ -88,6 +93,32 @@ class Reporter:
             self._write(percent)
 
     _resume: Any = None
+
+    def alive(self) -> None:
+        """A sign of life without news, while bytes come in or a lock is waited for."""
+        now = time.monotonic()
+        if now - self._last_beat >= HEARTBEAT_SECONDS:
+            self._last_beat = now
+            activity.heartbeat(*([self._resume] if self._resume is not None else []))
+
+    @contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """Signs of life while a child runs that tells no progress. Only for children with a
+        wall-clock limit: it is that limit which ends a stuck one."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(HEARTBEAT_SECONDS):
+                self.alive()
+
+        # The thread needs the activity's context to heartbeat for it.
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(beat,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def _write(self, percent: int) -> None:
         with transaction(self.parts.engine) as session:

@@ -24,6 +24,7 @@ ORIGINAL_KEPT_SECONDS = 3600
 """How long an original that nobody reads any more stays for chunks still to come."""
 
 _BEING_MADE_SECONDS = 60
+LOCK_POLL_SECONDS = 0.1
 
 
 class Scratch:
@@ -58,24 +59,30 @@ class Scratch:
 
     @contextmanager
     def original(
-        self, key: str, *, size_bytes: int, fetch: Callable[[Path], None]
+        self,
+        key: str,
+        *,
+        size_bytes: int,
+        fetch: Callable[[Path], None],
+        on_wait: Callable[[], None] = lambda: None,
     ) -> Iterator[Path]:
         """The original as a local file, fetched once a machine and kept while it is read.
 
         Chunks of one video on one machine share the file: the first fetches it, those that
-        come meanwhile wait for it, and all read under a shared lock.
+        come meanwhile wait for it, and all read under a shared lock. `on_wait` is called
+        several times a second while they wait.
 
         Raises:
             Unavailable: too little free disk.
         """
         path = self._original_path(key)
         while True:
-            with _locked(_lock_of(path), fcntl.LOCK_SH):
+            with _locked(_lock_of(path), fcntl.LOCK_SH, on_wait):
                 if _is_whole(path, size_bytes):
                     os.utime(path)
                     yield path
                     return
-            with _locked(_lock_of(path), fcntl.LOCK_EX):
+            with _locked(_lock_of(path), fcntl.LOCK_EX, on_wait):
                 if not _is_whole(path, size_bytes):
                     self._fetch(path, size_bytes, fetch)
 
@@ -150,15 +157,29 @@ def _is_whole(path: Path, size_bytes: int) -> bool:
 
 
 @contextmanager
-def _locked(lock_path: Path, mode: int) -> Iterator[None]:
+def _locked(
+    lock_path: Path, mode: int, on_wait: Callable[[], None] | None = None
+) -> Iterator[None]:
     """Hold a lock file. Starts over when the file was deleted while we waited for it, since
-    a lock on a deleted file keeps nobody out."""
+    a lock on a deleted file keeps nobody out.
+
+    Raises:
+        BlockingIOError: somebody holds it, and there is no `on_wait` to wait with.
+    """
     while True:
         with lock_path.open("a") as lock:
-            fcntl.flock(lock, mode)
-            if _same_file(lock_path, lock.fileno()):
-                yield
-                return
+            try:
+                fcntl.flock(lock, mode | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if on_wait is None:
+                    raise
+            else:
+                if _same_file(lock_path, lock.fileno()):
+                    yield
+                    return
+                continue
+        on_wait()
+        time.sleep(LOCK_POLL_SECONDS)
 
 
 def _same_file(path: Path, descriptor: int) -> bool:
@@ -171,7 +192,7 @@ def _same_file(path: Path, descriptor: int) -> bool:
 def _drop(path: Path) -> bool:
     """Delete a file and its lock unless somebody holds the lock."""
     try:
-        with _locked(_lock_of(path), fcntl.LOCK_EX | fcntl.LOCK_NB):
+        with _locked(_lock_of(path), fcntl.LOCK_EX):
             path.unlink(missing_ok=True)
             _lock_of(path).unlink(missing_ok=True)
     except BlockingIOError:

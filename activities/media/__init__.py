@@ -17,7 +17,13 @@ from activities.media.images import ImageActivities
 from activities.media.inspecting import InspectActivities
 from activities.media.records import RecordActivities
 from activities.media.sweeping import SweepActivities
-from activities.media.video import VideoActivities
+from activities.media.video import (
+    EncodeActivities,
+    JudgeActivities,
+    PlanActivities,
+    SoundActivities,
+    StillsActivities,
+)
 from activities.parts import MediaParts
 
 Activity = Callable[..., Any]
@@ -29,7 +35,11 @@ class MediaActivities:
     def __init__(self, parts: MediaParts) -> None:
         self._inspect = InspectActivities(parts)
         self._images = ImageActivities(parts)
-        self._video = VideoActivities(parts)
+        self._plan = PlanActivities(parts)
+        self._encode = EncodeActivities(parts)
+        self._sound = SoundActivities(parts)
+        self._stills = StillsActivities(parts)
+        self._judge = JudgeActivities(parts)
         self._records = RecordActivities(parts)
         self._erase = EraseActivities(parts)
         self._sweep = SweepActivities(parts)
@@ -37,11 +47,11 @@ class MediaActivities:
     def for_media_queue(self) -> list[Activity]:
         return [
             self._images.render_image,
-            self._video.plan_video,
-            self._video.encode_video,
-            self._video.encode_audio,
-            self._video.finish_video,
-            self._video.judge_video,
+            self._plan.plan_video,
+            self._encode.encode_video,
+            self._sound.encode_audio,
+            self._stills.finish_video,
+            self._judge.judge_video,
         ]
 
     def for_io_queue(self) -> list[Activity]:

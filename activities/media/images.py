@@ -9,13 +9,14 @@ from infra.images import policy_from, render
 
 from activities.errors import typed_failures
 from activities.media.children import child_faults
-from activities.media.judging import record_judgement
+from activities.media.judging import judge_pictures, record_judgement
 from activities.media.pictures import Picture, store_pictures
 from activities.parts import MediaParts
 from activities.progress import Reporter
 from domain.media.states import IngestStep
 from infra.db import transaction
 from infra.models import Media
+from infra.moderation import Judged
 from infra.queries import ingest
 from infra.queries.ingest import RenditionRow
 from workflows.declarations import implements
@@ -41,11 +42,13 @@ class ImageActivities:
                     self._parts.settings.s3_bucket_quarantine, media.original_key, source
                 )
                 report.at(0.1)
-                rendered = self._render(order, media, source, folder)
+                with report.kept_alive():
+                    rendered = self._render(order, media, source, folder)
                 report.at(0.7)
                 rows = self._store(order, rendered)
-                report.at(0.95)
-                outcome = self._write(order, rendered, rows)
+                report.at(0.85)
+                judged = None if order.only_renditions else self._judge(rendered, report)
+                outcome = self._write(order, rendered, rows, judged)
             return RenderedImage(
                 renditions=len(rows),
                 bytes_written=sum(row.bytes for row in rows),
@@ -80,8 +83,18 @@ class ImageActivities:
         store_pictures(self._parts, pictures)
         return [picture.row for picture in pictures]
 
-    def _write(self, order: RenderInput, rendered: Rendered, rows: list[RenditionRow]) -> str:
-        judged = None if order.only_renditions else self._judge(rendered)
+    def _judge(self, rendered: Rendered, report: Reporter) -> Judged:
+        """The largest picture that we made ourselves is looked at, never the original."""
+        with report.kept_alive():
+            return judge_pictures(self._parts, [rendered.judging_picture])
+
+    def _write(
+        self,
+        order: RenderInput,
+        rendered: Rendered,
+        rows: list[RenditionRow],
+        judged: Judged | None,
+    ) -> str:
         with transaction(self._parts.engine) as session:
             media = ingest.load_media(
                 session, order.media_id, generation=order.generation, lock=True
@@ -97,7 +110,7 @@ class ImageActivities:
             media.thumbhash = rendered.thumbhash or media.thumbhash
             media.facts = {**media.facts, **rendered.facts}
             if judged is not None:
-                record_judgement(session, media, judged)
+                record_judgement(media, judged)
             ingest.write_progress(
                 session,
                 media_id=media.id,

@@ -1,31 +1,32 @@
-"""What moderation found, written to the media row."""
+"""What moderation finds, and how it is written to the media row."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
-from domain.media.moderation import Label
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
+from activities.parts import MediaParts
+from infra.db import transaction
 from infra.models import BlockedHash, Media
+from infra.moderation import BlockList, Judged
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """Outcome (`pass`, `label`, `hold`, `block`), labels seen, hash of the picture or poster."""
-
-    outcome: str
-    labels: tuple[Label, ...]
-    pdq_hash: str | None
-
-
-def record_judgement(session: Session, media: Media, judgement: Judgement) -> None:
-    media.moderation_outcome = judgement.outcome
-    media.moderation_labels = [asdict(label) for label in judgement.labels]
-    media.pdq_hash = judgement.pdq_hash
+def judge_pictures(
+    parts: MediaParts,
+    pictures: Sequence[Path],
+    *,
+    on_frame: Callable[[int], None] | None = None,
+) -> Judged:
+    """Labels and block list over one picture or the frames of a video; see `Judge.judge`."""
+    with transaction(parts.engine) as session:
+        blocked = BlockList(session.scalars(select(BlockedHash.pdq_hash)))
+    return parts.judge.judge(pictures, blocked, on_frame=on_frame)
 
 
-def block_list(session: Session) -> list[str]:
-    """Hashes that may not be published."""
-    return list(session.scalars(select(BlockedHash.pdq_hash)))
+def record_judgement(media: Media, judged: Judged) -> None:
+    media.moderation_outcome = judged.verdict.outcome.value
+    media.moderation_labels = [asdict(label) for label in judged.verdict.labels]
+    media.pdq_hash = judged.pdq.hash_hex if judged.pdq is not None else None

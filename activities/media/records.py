@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.errors import typed_failures
-from activities.media.join import join_chunks
+from activities.media.video.join import join_chunks
 from activities.parts import MediaParts
 from activities.progress import announce
 from domain.errors import MediaRejected
@@ -118,7 +118,7 @@ class RecordActivities:
                 media = ingest.load_media(
                     session, order.media_id, generation=order.generation, lock=True
                 )
-                join_chunks(session, media, self._parts.settings)
+                join_chunks(session, media, self._parts)
                 state = ingest.switch_generation(media, state=_target(media, order), now=now)
                 count = len(
                     ingest.renditions_of(session, media_id=media.id, generation=media.generation)
