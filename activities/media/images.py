@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.images import RenderedImage as Rendered
-from infra.images import policy_from, render
-
 from activities.errors import typed_failures
 from activities.media.children import child_faults
 from activities.media.judging import judge_pictures, record_judgement
@@ -15,6 +12,8 @@ from activities.parts import MediaParts
 from activities.progress import Reporter
 from domain.media.states import IngestStep
 from infra.db import transaction
+from infra.images import RenderedImage as Rendered
+from infra.images import policy_from, render
 from infra.models import Media
 from infra.moderation import Judged
 from infra.queries import ingest
@@ -84,9 +83,9 @@ class ImageActivities:
         return [picture.row for picture in pictures]
 
     def _judge(self, rendered: Rendered, report: Reporter) -> Judged:
-        """The largest picture that we made ourselves is looked at, never the original."""
+        """A small picture of our own making is looked at, never the original."""
         with report.kept_alive():
-            return judge_pictures(self._parts, [rendered.judging_picture])
+            return judge_pictures(self._parts, [rendered.sample])
 
     def _write(
         self,

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from infra.watermark import video_watermark
 from temporalio import activity
 
 from activities.errors import typed_failures
 from activities.media.children import child_faults
 from activities.media.video.keys import media_key
+from activities.media.video.marking import video_watermark
 from activities.media.video.plan import Job, load_job, local_original
 from activities.media.video.sharing import ChunkShare
 from activities.parts import MediaParts
@@ -21,19 +21,15 @@ from activities.progress import Reporter
 from domain.media.hls import segment_iv
 from domain.media.renditions import init_key, samples_key, segment_key, stream_prefix
 from domain.media.states import IngestStep
-from domain.media.video import Chunk
+from domain.media.video import Chunk, may_copy
 from infra.db import transaction
 from infra.queries import ingest
 from infra.storage import PutItem
-from infra.video import (
-    EncodedRange,
-    EncodePlan,
-    FinishedSegment,
-    Sample,
-    encode_segments,
-    encrypt_segment,
-    media_tools,
-)
+from infra.video.command import media_tools
+from infra.video.encode import EncodedRange, FinishedSegment, Sample, encode_segments
+from infra.video.encryption import encrypt_segment
+from infra.video.plan import EncodePlan
+from infra.video.verify import OutputUnsound
 from workflows.declarations import implements
 from workflows.media import steps
 from workflows.media.messages import EncodedVideo, EncodeVideoInput
@@ -142,22 +138,33 @@ class _ChunkRun:
                 start_segment=self._chunk.start_segment + self.resumed_from,
                 end_segment=self._chunk.end_segment,
                 sample_every_frames=self._samples_wanted(),
-                watermark=video_watermark(self._parts, self._job.media, folder),
+                watermark=video_watermark(self._parts.settings, self._job.media, folder),
                 preset=self._job.plan.preset,
+                copies_top=self._copies_top(),
             )
-            encoded = encode_segments(
-                source=original,
-                plan=plan,
-                tools=media_tools(settings),
-                work_dir=folder,
-                on_segment=self._store,
-                on_progress=lambda frames: self._report.at(self._done(frames)),
-            )
+            try:
+                encoded = encode_segments(
+                    source=original,
+                    plan=plan,
+                    tools=media_tools(settings),
+                    work_dir=folder,
+                    on_segment=self._store,
+                    on_progress=lambda frames: self._report.at(self._done(frames)),
+                )
+            except OutputUnsound:
+                # What is stored can't be trusted, so the next attempt starts anew.
+                self._tell(Stored(self._chunk.start_segment, {}), done=0.0)
+                raise
             self._store_inits(encoded)
             return encoded
 
     def _samples_wanted(self) -> int | None:
         return self._job.plan.sample_every_frames if self._order.pass_index == 0 else None
+
+    def _copies_top(self) -> bool:
+        """The source's own packets serve as the top rung where they are what we would make."""
+        marked = self._job.media.watermark_text is not None
+        return may_copy(self._source, self._rungs[-1], self._grid, has_watermark=marked)
 
     def _done(self, frames: int) -> float:
         """Part of this chunk that is over, from the frames of this attempt."""
@@ -172,7 +179,7 @@ class _ChunkRun:
         items: list[PutItem] = []
         for name, path in segment.paths.items():
             iv = segment_iv(self._order.media_id, self._order.generation, name, segment.index)
-            sealed = encrypt_segment(self._key, iv, path)
+            sealed = encrypt_segment(path, key=self._key, iv=iv)
             path.unlink()
             items.append(
                 PutItem(segment_key(self._prefix(name), segment.index), sealed, SEGMENT_TYPE)
@@ -181,14 +188,14 @@ class _ChunkRun:
         if segment.samples:
             items.append(self._packed(segment.index, segment.samples))
         self._parts.storage.put_many(self._parts.storage.media, items)
-        done = self.stored.count * self._grid.frames_per_segment
-        whole = (self._end - self._chunk.start_segment) * self._grid.frames_per_segment
+        segments = self._end - self._chunk.start_segment
+        self._tell(self.stored, done=self.stored.count / segments)
+
+    def _tell(self, stored: Stored, *, done: float) -> None:
+        """Leave word for the next attempt of what lies in storage."""
         self._report.at(
-            done / whole,
-            resume_from={
-                "first_segment": self.stored.first_segment,
-                "by_rung": self.stored.by_rung,
-            },
+            done,
+            resume_from={"first_segment": stored.first_segment, "by_rung": stored.by_rung},
         )
 
     def _packed(self, index: int, samples: tuple[Sample, ...]) -> PutItem:

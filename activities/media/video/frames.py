@@ -15,7 +15,7 @@ from domain.media.renditions import samples_prefix
 from domain.media.states import IngestStep
 from infra.db import transaction
 from infra.queries import ingest
-from infra.video import Sample
+from infra.video.encode import Sample
 from workflows.declarations import implements
 from workflows.media import steps
 from workflows.media.messages import Judged, MediaRef

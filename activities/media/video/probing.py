@@ -23,7 +23,8 @@ from domain.media.video import (
 from infra.db import transaction
 from infra.models import Media
 from infra.queries import ingest
-from infra.video import media_tools, probe, video_policy
+from infra.video.command import media_tools, video_policy
+from infra.video.probe import probe
 from workflows.declarations import implements
 from workflows.media import steps
 from workflows.media.messages import RenderInput, VideoPlanned

@@ -22,15 +22,10 @@ from infra.db import transaction
 from infra.queries import ingest
 from infra.queries.ingest import RenditionRow
 from infra.storage import PutItem
-from infra.video import (
-    AudioRendition,
-    CutSegment,
-    EncodedSound,
-    audio_policy,
-    encode_audio,
-    encrypt_segment,
-    media_tools,
-)
+from infra.video.audio import AudioRendition, EncodedSound, audio_policy, encode_audio
+from infra.video.command import media_tools
+from infra.video.encryption import encrypt_segment
+from infra.video.fragments import CutSegment
 from workflows.declarations import implements
 from workflows.media import steps
 from workflows.media.messages import EncodedAudio, MediaRef
@@ -132,7 +127,7 @@ class _SoundRun:
 
     def _store(self, name: str, cut: CutSegment) -> None:
         iv = segment_iv(self._ref.media_id, self._ref.generation, name, cut.index)
-        sealed = encrypt_segment(self._key, iv, cut.path)
+        sealed = encrypt_segment(cut.path, key=self._key, iv=iv)
         cut.path.unlink()
         self._parts.storage.put_bytes(
             self._parts.storage.media,

@@ -1,0 +1,127 @@
+"""`make demo`. Writes `.run/demo.json`: `{"ok", "steps": [{"name", "ok", "seconds"}]}`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from devstack.demo import scenes
+from devstack.demo.scenes import Stage
+from devstack.people import ensure_person
+from devstack.running import running_stack
+from devstack.stack import Stack, settings_from
+from domain.accounts import Role
+from infra.settings import Settings
+
+SCENES: tuple[tuple[str, Callable[[Stage], Awaitable[str]]], ...] = (
+    ("Mia uploads a video and two photos, straight to storage", scenes.upload_and_watch),
+    ("Tom, who has paid, plays the video; Sam, who has not, can't", scenes.play_as_viewers),
+    ("Tom's right ends, and with it playback", scenes.revoke_and_refuse),
+    ("An infected file and a decompression bomb are refused", scenes.refuse_bad_files),
+    ("A media worker is killed in the middle of a transcode", scenes.kill_a_worker),
+    ("Mia deletes a photo everywhere", scenes.delete_everything),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    ok: bool
+    seconds: float
+    said: str = ""
+
+
+class Tale:
+    """The steps so far; stops at the first that fails."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.steps: list[Step] = []
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.steps) and all(step.ok for step in self.steps)
+
+    async def tell(self, name: str, scene: Callable[[], Awaitable[str]]) -> bool:
+        """Run one scene; a failure is told, and ends the tale."""
+        self._console.print(f"\n[bold]{len(self.steps) + 1}. {name}[/]")
+        started = time.monotonic()
+        try:
+            said, ok = await scene(), True
+        except Exception as error:  # Whatever goes wrong in a scene is the demo's to tell.
+            said, ok = f"{type(error).__name__}: {error}", False
+            self._console.print_exception()
+        seconds = time.monotonic() - started
+        self.steps.append(Step(name, ok, round(seconds, 2), said))
+        mark = "[green]✓[/]" if ok else "[red]✗[/]"
+        self._console.print(f"  {mark} {said} [dim]({seconds:.1f} s)[/]")
+        return ok
+
+
+async def play(tale: Tale, stage: Stage) -> None:
+    for name, scene in SCENES:
+        if not await tale.tell(name, lambda scene=scene: scene(stage)):  # type: ignore[misc]
+            return
+
+
+def make_stage(stack: Stack, settings: Settings, console: Console, folder: Path) -> Stage:
+    return Stage(
+        stack=stack,
+        settings=settings,
+        console=console,
+        folder=folder,
+        mia=ensure_person(settings, "mia", Role.CREATOR),
+        tom=ensure_person(settings, "tom", Role.FAN),
+        sam=ensure_person(settings, "sam", Role.FAN),
+    )
+
+
+def show_summary(console: Console, stage: Stage) -> None:
+    table = Table("media", "outcome", "run in the Temporal UI", title="What happened")
+    ui = stage.settings.temporal_ui_url
+    namespace = stage.settings.temporal_namespace
+    for title, outcome, media_id in stage.outcomes:
+        link = f"{ui}/namespaces/{namespace}/workflows/ingest:{media_id}"
+        table.add_row(title, outcome, f"[link={link}]{link}[/link]")
+    console.print()
+    console.print(table)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--run-dir", type=Path, default=Path(".run"))
+    options = parser.parse_args(arguments)
+    console = Console()
+    tale = Tale(console)
+    console.print("[bold]0. The stack starts[/]")
+    started = time.monotonic()
+    with running_stack(options.run_dir, console) as (stack, environment):
+        tale.steps.append(Step("The stack starts", True, round(time.monotonic() - started, 2)))
+        settings = settings_from(environment)
+        with tempfile.TemporaryDirectory() as folder:
+            stage = make_stage(stack, settings, console, Path(folder))
+            asyncio.run(play(tale, stage))
+        show_summary(console, stage)
+    target = options.run_dir / "demo.json"
+    report = {"ok": tale.ok, "steps": [asdict(step) for step in tale.steps]}
+    target.write_text(json.dumps(report, indent=1) + "\n")
+    seconds = sum(step.seconds for step in tale.steps)
+    console.print(f"\n{'All well' if tale.ok else 'It failed'} after {seconds:.0f} s; see {target}")
+    console.print(
+        "The links above work while the stack runs: `make up` starts it and leaves it on."
+    )
+    return 0 if tale.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
