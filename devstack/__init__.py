@@ -1,0 +1,13 @@
+"""The embedded stack: real parts, started as child processes on one machine.
+
+Nothing outside `devstack`, `tests` and `benchmarks` imports this. The stack differs from
+production in addresses and keys alone, and any part is left out as soon as the environment
+names a real service in its place.
+
+stack        `Stack`: start, watch, stop
+part         what a part is: command, addresses, health check
+processes    children in sessions of their own, records of them, and their end
+ports        free ports, kept from one run to the next
+keys         generated secrets, kept from one run to the next
+postgres, valkey, s3, temporal, clamd, apps     the parts
+"""
