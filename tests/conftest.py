@@ -1,0 +1,5 @@
+"""Fixtures for every layer. Nothing is started until a test asks for it."""
+
+from __future__ import annotations
+
+pytest_plugins = ["tests.harness.database", "tests.harness.rows", "tests.harness.stack"]

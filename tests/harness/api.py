@@ -1,0 +1,116 @@
+"""The API as a client meets it: uvicorn on a port of its own, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import httpx2 as httpx
+import pytest
+import uvicorn
+
+from api.app import create_app
+from api.auth import mint_token
+from infra.models import User
+from infra.settings import Settings
+from infra.storage import Storage
+
+START_SECONDS = 20
+CALL_SECONDS = 30
+
+
+@dataclass
+class RunningApi:
+    """One API server and clients of it."""
+
+    url: str
+    settings: Settings
+    _clients: list[httpx.Client] = field(default_factory=list)
+
+    def client(self, user: User | None = None, *, token: str | None = None) -> httpx.Client:
+        """A client signed in as `user`, or with a token as given, or as nobody."""
+        if user is not None:
+            token = mint_token(self.settings, user.id)
+        headers = {"authorization": f"Bearer {token}"} if token is not None else {}
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=CALL_SECONDS)
+        self._clients.append(client)
+        return client
+
+    def close_clients(self) -> None:
+        while self._clients:
+            self._clients.pop().close()
+
+
+class StartApi(Protocol):
+    def __call__(self, **changes: Any) -> RunningApi: ...
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[RunningApi]:
+    """Serve the API on these settings, on a free port, until the block is left."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        settings = settings.model_copy(update={"api_public_url": url})
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(settings),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        thread = threading.Thread(target=server.run, args=([listener],), name="api", daemon=True)
+        thread.start()
+        _wait_until_started(server, thread)
+        running = RunningApi(url, settings)
+        try:
+            yield running
+        finally:
+            running.close_clients()
+            server.should_exit = True
+            thread.join(START_SECONDS)
+            assert not thread.is_alive(), "the API did not stop"
+
+
+def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not server.started:
+        assert thread.is_alive() and time.monotonic() < deadline, "the API did not start"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def _shared_api(settings: Settings, storage: Storage) -> Iterator[RunningApi]:
+    del storage  # Asked for, because it makes the buckets.
+    with serving(settings) as running:
+        yield running
+
+
+@pytest.fixture
+def api(_shared_api: RunningApi, engine: object) -> Iterator[RunningApi]:
+    """The API on this worker's share of the stack; every table is emptied after the test."""
+    del engine
+    yield _shared_api
+    _shared_api.close_clients()
+
+
+@pytest.fixture
+def start_api(settings: Settings, storage: Storage, engine: object) -> Iterator[StartApi]:
+    """Start another API whose settings differ: `start_api(upload_open_max=1)`."""
+    del storage, engine
+    opened: list[Any] = []
+
+    def start(**changes: Any) -> RunningApi:
+        context = serving(settings.model_copy(update=changes))
+        opened.append(context)
+        return context.__enter__()
+
+    yield start
+    while opened:
+        opened.pop().__exit__(None, None, None)
