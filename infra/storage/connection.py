@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from domain.errors import (
     FansworldError,
@@ -86,7 +86,11 @@ def storage_faults(bucket: str, key: str | None = None) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _meaning(error, bucket, key) from error
-    except BotoCoreError as error:
+    except ParamValidationError:
+        raise  # A mistake of ours, which trying again would only hide.
+    except (BotoCoreError, ValueError, KeyError) as error:
+        # The last two: an answer that is cut off inside its headers looks whole to the HTTP
+        # parser, and shows itself only where a date or a length is read from it.
         raise Unavailable(
             f"Storage did not answer: {type(error).__name__}.",
             code="storage_unavailable",

@@ -211,11 +211,15 @@ class Storage:
         try:
             with storage_faults(bucket, key):
                 found = self._client.head_object(Bucket=bucket, Key=key)
+                return StoredObject(
+                    bucket,
+                    key,
+                    found["ContentLength"],
+                    bare_etag(found["ETag"]),
+                    found.get("ContentType"),
+                )
         except NotFound:
             return None
-        return StoredObject(
-            bucket, key, found["ContentLength"], bare_etag(found["ETag"]), found.get("ContentType")
-        )
 
     def get(self, bucket: str, key: str) -> StoredObject:
         """Like `head`, but absence is an error.

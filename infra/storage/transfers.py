@@ -84,13 +84,15 @@ def read_range(
         before = position
         try:
             with storage_faults(source.bucket, source.key):
-                body = client.get_object(
+                answer = client.get_object(
                     Bucket=source.bucket,
                     Key=source.key,
                     Range=f"bytes={position}-{stop - 1}",
                     IfMatch=f'"{source.etag}"',
-                )["Body"]
+                )
+                body = answer["Body"]
                 try:
+                    _must_begin_at(position, source, answer["ContentRange"])
                     while block := body.read(block_bytes):
                         position += len(block)
                         yield block
@@ -104,6 +106,17 @@ def read_range(
                 raise
             log.info("storage_read_resumed", key=source.key, at_bytes=position, why=error.message)
             time.sleep(min(BACKOFF_SECONDS * 2**stalls, BACKOFF_SECONDS_MAX))
+
+
+def _must_begin_at(position: int, source: StoredObject, content_range: str) -> None:
+    """The answer must say the range and the size that we count on (RFC 9110 §14.4)."""
+    span, _, total = content_range.removeprefix("bytes ").partition("/")
+    if not span.startswith(f"{position}-") or total != str(source.bytes):
+        raise Unavailable(
+            "Storage answered with another range than asked for.",
+            code="storage_unavailable",
+            content_range=content_range,
+        )
 
 
 def download(

@@ -95,4 +95,5 @@ class Writer:
                 ContentType=item.content_type,
                 **extra,  # type: ignore[arg-type]
             )
-        return StoredObject(bucket, item.key, size, bare_etag(answer["ETag"]), item.content_type)
+            etag = bare_etag(answer["ETag"])
+        return StoredObject(bucket, item.key, size, etag, item.content_type)
