@@ -33,6 +33,11 @@ _TYPES_OF_KIND: dict[MediaKind, frozenset[str]] = {
             "image/avif",
             "image/gif",
             "image/tiff",
+            "image/jp2",
+            "image/jxl",
+            "image/bmp",
+            "image/x-bmp",
+            "image/x-ms-bmp",
         }
     ),
     MediaKind.VIDEO: frozenset(
@@ -48,7 +53,6 @@ _TYPES_OF_KIND: dict[MediaKind, frozenset[str]] = {
             "video/3gpp",
             "video/3gpp2",
             "video/mp2t",
-            "video/mpeg",
             "video/ogg",
         }
     ),
@@ -79,17 +83,13 @@ _TYPES_OF_KIND: dict[MediaKind, frozenset[str]] = {
 }
 _KIND_OF_TYPE = {name: kind for kind, names in _TYPES_OF_KIND.items() for name in names}
 
-_KIND_OF_SUFFIX: dict[str, MediaKind] = {
-    **dict.fromkeys(
-        (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", ".tif", ".tiff"),
-        MediaKind.IMAGE,
-    ),
-    **dict.fromkeys(
-        (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".3gp", ".ts", ".ogv"), MediaKind.VIDEO
-    ),
-    **dict.fromkeys(
-        (".mp3", ".m4a", ".aac", ".flac", ".wav", ".ogg", ".oga", ".opus", ".mka"), MediaKind.AUDIO
-    ),
+_SUFFIXES_OF_KIND: dict[MediaKind, str] = {
+    MediaKind.IMAGE: ".jpg .jpeg .png .webp .heic .heif .avif .gif .tif .tiff .jp2 .jxl .bmp",
+    MediaKind.VIDEO: ".mp4 .m4v .mov .webm .mkv .avi .3gp .3g2 .ts .ogv",
+    MediaKind.AUDIO: ".mp3 .m4a .m4b .aac .flac .wav .ogg .oga .opus .mka",
+}
+_KIND_OF_SUFFIX = {
+    suffix: kind for kind, suffixes in _SUFFIXES_OF_KIND.items() for suffix in suffixes.split()
 }
 _UNKNOWN_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 """What clients send when they can't tell; the kind then comes from `kind` or the file name."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from domain.accounts import Role
 from domain.errors import AccessDenied, FansworldError, Invalid, TooLarge, UnsupportedType
+from domain.media.sniffing import sniff
 from domain.media.states import MediaKind, Purpose, Visibility
 from domain.media.uploads import (
     MIB,
@@ -84,6 +85,37 @@ def test_what_does_not_fit_is_refused_with_a_code(
     with pytest.raises(error) as caught:
         check_declared(file, role=Role.CREATOR, limits=LIMITS)
     assert caught.value.code == code
+
+
+HEADS = {
+    "image/jpeg": b"\xff\xd8\xff\xe0",
+    "image/gif": b"GIF89a",
+    "image/jp2": b"\x00\x00\x00\x0cjP  \r\n\x87\n",
+    "image/jxl": b"\xff\x0a",
+    "image/png": b"\x89PNG\r\n\x1a\n",
+    "image/tiff": b"II*\x00",
+    "image/bmp": b"BM" + bytes(12) + b"\x28\x00\x00\x00",
+    "image/webp": b"RIFF\x00\x00\x00\x00WEBP",
+    "image/avif": b"\x00\x00\x00\x1cftypavif" + bytes(4) + b"avifmif1",
+    "image/heic": b"\x00\x00\x00\x18ftypheic" + bytes(4) + b"mif1",
+    "video/mp4": b"\x00\x00\x00\x18ftypisom" + bytes(4) + b"mp42",
+    "video/quicktime": b"\x00\x00\x00\x14ftypqt  " + bytes(4),
+    "video/x-msvideo": b"RIFF\x00\x00\x00\x00AVI ",
+    "audio/wav": b"RIFF\x00\x00\x00\x00WAVE",
+    "audio/flac": b"fLaC",
+    "audio/mp4": b"\x00\x00\x00\x18ftypM4A " + bytes(4) + b"mp42",
+    "audio/ogg": b"OggS\x00\x02" + bytes(22) + b"OpusHead",
+}
+
+
+@pytest.mark.parametrize("content_type", HEADS)
+def test_what_is_taken_by_content_may_also_be_announced(content_type: str) -> None:
+    """Both lists of types have to stay together."""
+    sniffed = sniff(HEADS[content_type])
+    assert sniffed is not None
+    assert (sniffed.content_type, sniffed.is_accepted) == (content_type, True)
+    kind = check_declared(declared(content_type), role=Role.CREATOR, limits=LIMITS)
+    assert kind is sniffed.kind
 
 
 def test_a_size_refusal_states_the_limit() -> None:
