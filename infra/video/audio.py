@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ from infra.video.graph import split_audio
 
 _WALL_SECONDS_BASE = 600
 _FRAGMENT_SECONDS = 1
+_SEEK_EARLIER_SECONDS = 1
+"""Codecs need the packets before a place to decode it."""
 _WAVEFORM_RATE_HZ = 8_000
 _LRA_MIN, _LRA_MAX = 0.1, 50.0
 _ENCODERS: dict[str, dict[str, Any]] = {"aac": {"c:a": "aac"}, "opus": {"c:a": "libopus"}}
@@ -124,7 +127,7 @@ def encode_audio(
                 if on_segment is not None:
                     on_segment(cutter.name, cut)
 
-    sound = _levelled(_sound(source, track, tools), measured, levelling, policy)
+    sound = levelled(sound_of(source, track, tools), measured, levelling, policy)
     raw = folder / "waveform.s8"
     parts = split_audio(sound, len(renditions) + wants_waveform)
     outputs = [
@@ -182,14 +185,30 @@ def _limits(tools: MediaTools, track: AudioTrack) -> Any:
     )
 
 
-def _sound(source: Path, track: AudioTrack, tools: MediaTools) -> Any:
-    """The track as 48 kHz stereo on the file's own time line, gaps filled with silence."""
+def sound_of(
+    source: Path,
+    track: AudioTrack,
+    tools: MediaTools,
+    *,
+    at_seconds: Fraction = Fraction(0),
+    seconds: Fraction | None = None,
+) -> Any:
+    """The track as 48 kHz stereo on the file's own time line, gaps filled with silence.
+
+    Args:
+        at_seconds, seconds: a part of it; None runs to its end.
+    """
+    options: dict[str, Any] = {}
+    if at_seconds > 0:
+        options["ss"] = f"{max(float(at_seconds) - _SEEK_EARLIER_SECONDS, 0):.6f}"
+    start_us = track.start_us + round(at_seconds * 1_000_000)
+    length = Fraction(track.duration_ms, 1000) - at_seconds if seconds is None else seconds
     return (
-        guarded_input(source, tools)[str(track.stream_index)]
-        .filter("asetpts", f"PTS-({track.start_us}/1000000/TB)")
+        guarded_input(source, tools, **options)[str(track.stream_index)]
+        .filter("asetpts", f"PTS-({start_us}/1000000/TB)")
         .filter("aresample", SAMPLE_RATE_HZ, **{"async": 1, "first_pts": 0})
         .filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
-        .filter("atrim", end=f"{track.duration_ms / 1000:.3f}")
+        .filter("atrim", end=f"{float(length):.6f}")
     )
 
 
@@ -207,7 +226,7 @@ def measure_loudness(
     The `ebur128` meter gives the figures of loudnorm's own first pass at a fifth of the time
     (measured), since it doesn't also normalise at 192 kHz what is thrown away.
     """
-    meter = _sound(source, track, tools).filter("ebur128", peak="true", framelog="verbose")
+    meter = sound_of(source, track, tools).filter("ebur128", peak="true", framelog="verbose")
     result = run_ffmpeg(
         [meter.output("-", f="null")],
         tools=tools,
@@ -245,9 +264,10 @@ def loudness_of(summary: str) -> Loudness | None:
     )
 
 
-def _levelled(
+def levelled(
     sound: Any, measured: Loudness | None, levelling: Levelling, policy: AudioPolicy
 ) -> Any:
+    """The sound at its target loudness."""
     if levelling.treatment is Treatment.NOTHING or measured is None:
         return sound
     if levelling.treatment is Treatment.GAIN:

@@ -22,7 +22,6 @@ _SEEK_MARGIN_SECONDS = 12
 _TIE_BREAK = Fraction(1, 16)
 """Of a frame: keeps times that lie half-way between two frames (120 → 60) off the edge, where
 a chunk and the whole video could round differently."""
-_MARGIN_BPS = 250
 _SWSCALE_MATRIX = {
     "smpte170m": "bt601",
     "bt470bg": "bt601",
@@ -42,7 +41,8 @@ class Watermark:
     image: Path
     corner: Corner = "bottom-right"
     height_bps: int = 350
-    """Of the picture's height, in basis points; its width follows the image's shape."""
+    """Height of the whole image, margins included, in basis points of the picture's. It gets
+    smaller where it would cover more than half of a narrow picture's width."""
 
 
 def video_input(
@@ -127,20 +127,21 @@ def _zscaled(stream: Any, colour: Colour, width: int, height: int, **options: An
     )
 
 
-def marked(stream: Any, watermark: Watermark | None, tools: MediaTools, *, height: int) -> Any:
-    """The picture with the watermark in its corner."""
+def marked(
+    stream: Any, watermark: Watermark | None, tools: MediaTools, *, width: int, height: int
+) -> Any:
+    """The picture with the watermark in its corner; the image brings its own margin."""
     if watermark is None:
         return stream
     mark_height = max(4, round(height * watermark.height_bps / 10_000))
     mark = guarded_input(watermark.image, tools, formats=OWN_STILLS)["v"].filter(
-        "scale", -1, mark_height
+        "scale", max(4, width // 2), mark_height, force_original_aspect_ratio="decrease"
     )
-    margin = max(2, round(height * _MARGIN_BPS / 10_000))
     vertical, horizontal = watermark.corner.split("-")
     return stream.overlay(
         mark,
-        x=str(margin) if horizontal == "left" else f"W-w-{margin}",
-        y=str(margin) if vertical == "top" else f"H-h-{margin}",
+        x="0" if horizontal == "left" else "W-w",
+        y="0" if vertical == "top" else "H-h",
         format="yuv420",
         eof_action="repeat",
     )

@@ -118,7 +118,9 @@ class RangeOutputs:
                 aside = picture
             sampled.append(self._sample_output(aside, plan.sample_every_frames, top))
         if plan.encoded_rungs:
-            picture = marked(picture, plan.watermark, self.tools, height=top.height)
+            picture = marked(
+                picture, plan.watermark, self.tools, width=top.width, height=top.height
+            )
         outputs: list[Any] = []
         for rung in reversed(plan.encoded_rungs):
             if rung is not top:

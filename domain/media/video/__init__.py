@@ -22,6 +22,7 @@ from domain.media.video.stills import (
     poster_order,
     sample_every_frames,
     sample_for_tile,
+    storyboard_cues,
     storyboard_for,
 )
 
@@ -51,5 +52,6 @@ __all__ = [
     "sample_every_frames",
     "sample_for_tile",
     "source_from_facts",
+    "storyboard_cues",
     "storyboard_for",
 ]

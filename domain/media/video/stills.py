@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import ceil
 from typing import TypeVar
 
+from domain.media.hls import StoryboardCue
 from domain.media.video.grid import SegmentGrid
 from domain.media.video.ladder import VideoPolicy
 
@@ -109,6 +110,22 @@ def storyboard_for(
             )
         )
     return StoryboardPlan(tile_width=tile_width, tile_height=tile_height, tiles=tuple(tiles))
+
+
+def storyboard_cues(plan: StoryboardPlan, sheet_uris: Sequence[str]) -> tuple[StoryboardCue, ...]:
+    """The plan as cues for `storyboard_vtt`, with an address for each sheet."""
+    return tuple(
+        StoryboardCue(
+            start_seconds=tile.start_ms / 1000,
+            end_seconds=tile.end_ms / 1000,
+            sheet_uri=sheet_uris[tile.sheet],
+            x=tile.x,
+            y=tile.y,
+            width=plan.tile_width,
+            height=plan.tile_height,
+        )
+        for tile in plan.tiles
+    )
 
 
 def sample_for_tile(tile: Tile, timestamps_ms: Sequence[int]) -> int:
