@@ -24,6 +24,7 @@ from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
+from activities.journal import Journal
 from activities.media import MediaActivities
 from activities.parts import MediaParts, open_media_parts
 from domain.ids import sweep_workflow_id
@@ -105,6 +106,7 @@ def _activity_worker(
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         activity_task_poller_behavior=PollerBehaviorAutoscaling(minimum=1, maximum=4, initial=1),
         graceful_shutdown_timeout=_grace(settings),
+        interceptors=[Journal()],
         on_fatal_error=_log_fatal,
     )
 

@@ -77,7 +77,7 @@ class Reporter:
             self._resume = resume_from
         activity.heartbeat(*([self._resume] if self._resume is not None else []))
         percent = overall_percent(self.step, self.share(done))
-        if self.silent or percent == self._last_percent:
+        if self.silent or percent <= self._last_percent:
             return
         self._last_percent = percent
         announce(

@@ -73,7 +73,11 @@ class WorkerProcess(Part):
         queues = ",".join(queue.value for queue in self.queues)
         return Launch(
             (sys.executable, "worker.py", "--queue", queues),
-            environment={"METRICS_PORT": str(place.ports[self._port_use])},
+            environment={
+                "METRICS_PORT": str(place.ports[self._port_use]),
+                # Two processes share the machine's cores here.
+                "WORKER_MEDIA_SLOTS": place.environment.get("WORKER_MEDIA_SLOTS", "1"),
+            },
         )
 
     def environment(self, place: Place) -> dict[str, str]:  # noqa: ARG002

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -41,6 +41,9 @@ class Place:
     """The settings that hold so far: those given, and those of parts started before."""
     durable: bool = True
     """False: don't wait for the disk. Enough for tests, which never outlive the machine."""
+
+    def with_ports(self, ports: Mapping[str, int]) -> Place:
+        return replace(self, ports=ports)
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Part(ABC):
         self.check(environment)
 
     def settle(self, place: Place) -> None:  # noqa: ARG002
-        """Called after its start, until it passes, and before `check`."""
+        """Make what the part must hold to be used, if it is not there. Before each `check`."""
         return
 
     def clean(self, place: Place) -> None:  # noqa: ARG002

@@ -1,18 +1,13 @@
 """`Stack`: the parts together, started in parallel, found again by a later run, and ended.
 
-All that must be known later is in the run directory: `ports.json`, `keys.json`,
-`pids/PART.json`, `logs/PART.log`, and each part's data. So a stack that was interrupted,
-even by kill -9, is taken over or tidied up by the next `start()` or `stop()`.
+A stack that was interrupted, even by kill -9, is taken over or tidied up by the next
+`start()` or `stop()` on the same run directory.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +16,12 @@ from typing import Any, Self
 
 from devstack.apps import APP_NAMES, make_apps
 from devstack.clamd import Clamd
-from devstack.keys import SETTINGS_KEYS, load_keys
+from devstack.keys import SETTINGS_KEYS
+from devstack.launching import ROOT, Cancelled, Launcher
 from devstack.part import Part, PartFailed, Place
-from devstack.ports import PortBook, is_free
 from devstack.postgres import Postgres
-from devstack.processes import (
-    ProcessRecord,
-    end,
-    is_alive,
-    kill,
-    log_tail,
-    read_record,
-    spawn,
-)
+from devstack.processes import end, is_alive, kill
+from devstack.rundir import RunDir
 from devstack.s3 import S3
 from devstack.temporal import Temporal
 from devstack.valkey import Valkey
@@ -41,13 +29,11 @@ from infra.migrations import upgrade
 from infra.settings import Settings
 from infra.storage import Storage
 
-ROOT = Path(__file__).resolve().parent.parent
+__all__ = ["PARTS", "ROOT", "PartStatus", "Stack", "StackFailed", "settings_from"]
+
 PARTS: tuple[Part, ...] = (Postgres(), Valkey(), S3(), Temporal(), Clamd())
-POLL_SECONDS = 0.1
-ADOPT_SECONDS = 10
-"""How long a part that an earlier run left has to prove that it is well."""
-PORT_TRIES = 3
-WISHED_PORTS = {"api": 8000, "temporal_ui": 8233}
+
+Report = Callable[[str, str], None]
 
 
 class StackFailed(Exception):
@@ -56,10 +42,6 @@ class StackFailed(Exception):
     def __init__(self, failures: Sequence[PartFailed]) -> None:
         self.failures = tuple(failures)
         super().__init__("\n\n".join(str(failure) for failure in failures))
-
-
-class Cancelled(Exception):
-    """Another part failed, or the user interrupted; what this one started has been ended."""
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -94,25 +76,31 @@ class Stack:
         ports: Mapping[str, int] | None = None,
         durable: bool = True,
     ) -> None:
-        """Args:
-        environ: what is given; a part whose first setting it holds is not started.
-        ports: fixed ports by use (`{"postgres": 5432}`); others are chosen and remembered.
-        durable: False spares the waiting for the disk.
+        """Nothing is done yet.
+
+        Args:
+            environ: what is given; a part whose first setting it holds is not started.
+            ports: fixed ports by use (`{"postgres": 5432}`); others are chosen and remembered.
+            durable: False spares the waiting for the disk.
         """
-        self.run_dir = run_dir.resolve()
         self.given = dict(os.environ if environ is None else environ)
         self.environment: dict[str, str] = {}
+        """What the settings need to use the parts that this object has brought up."""
+        fixed_ports = dict(ports or {})
+        if self.given.get("API_PORT", "0") != "0":
+            fixed_ports.setdefault("api", int(self.given["API_PORT"]))
+        self._run_dir = RunDir(run_dir, fixed_ports=fixed_ports)
         self._parts = {part.name: part for part in parts}
         self._durable = durable
-        self._fixed_ports = dict(ports or {})
-        if self.given.get("API_PORT", "0") != "0":
-            self._fixed_ports.setdefault("api", int(self.given["API_PORT"]))
-        self._cancel = threading.Event()
-        self._started: list[str] = []
+        self._started: set[str] = set()
+
+    @property
+    def run_dir(self) -> Path:
+        return self._run_dir.path
 
     # --- starting ------------------------------------------------------------------------
 
-    def start(self, *, report: Callable[[str, str], None] | None = None) -> dict[str, str]:
+    def start(self, *, report: Report | None = None) -> dict[str, str]:
         """Start or take over every part, in parallel, and wait until each is well.
 
         Returns:
@@ -121,22 +109,22 @@ class Stack:
         Raises:
             StackFailed: with every part's reason; what this call started is ended again.
         """
-        with self._lock():
-            keys = load_keys(self.run_dir / "keys.json")
-            self.environment = {name: self.given.get(name, keys[name]) for name in SETTINGS_KEYS}
-            self.environment |= self._start_together(list(self._parts.values()), report=report)
+        with self._run_dir.lock():
+            self.environment = self._own_settings()
+            self.environment |= self._start_together(list(self._parts.values()), report)
         return dict(self.environment)
 
     def start_apps(
-        self,
-        names: Sequence[str] = APP_NAMES,
-        *,
-        report: Callable[[str, str], None] | None = None,
+        self, names: Sequence[str] = APP_NAMES, *, report: Report | None = None
     ) -> dict[str, str]:
-        """Start the API and the workers on the parts that `start()` has brought up."""
-        with self._lock():
+        """Start the API and the workers on the parts that `start()` has brought up.
+
+        Raises:
+            StackFailed: as `start()`; the parts go on running.
+        """
+        with self._run_dir.lock():
             apps = [app for app in make_apps() if app.name in names]
-            self.environment |= self._start_together(apps, report=report)
+            self.environment |= self._start_together(apps, report)
         return dict(self.environment)
 
     def migrate(self) -> None:
@@ -149,171 +137,31 @@ class Stack:
         finally:
             storage.close()
 
-    def _start_together(
-        self, parts: Sequence[Part], *, report: Callable[[str, str], None] | None
-    ) -> dict[str, str]:
-        self._cancel.clear()
-        tell = report or (lambda _name, _state: None)
+    def _start_together(self, parts: Sequence[Part], report: Report | None) -> dict[str, str]:
+        launcher = Launcher(
+            self._run_dir, given=self.given, tell=report or (lambda _name, _state: None)
+        )
         # Ports are chosen one after the other, so that two parts never get the same one.
         places = {part.name: self._place(part) for part in parts if not self._is_given(part)}
-        began: list[str] = []
+
+        def bring_up(part: Part) -> dict[str, str]:
+            place = places.get(part.name)
+            return launcher.use_given(part) if place is None else launcher.bring_up(part, place)
+
         with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
-            futures = {
-                pool.submit(self._bring_up, part, places.get(part.name), began, tell): part
-                for part in parts
-            }
+            futures = [pool.submit(bring_up, part) for part in parts]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
-                self._raise_failures(list(futures))
+                _raise_failures(futures)
             except BaseException:
-                self._cancel.set()
+                launcher.cancel.set()
                 wait(futures)
-                self._end_all([part for part in parts if part.name in began])
+                self._end_all([part for part in parts if part.name in launcher.began])
                 # Parts that failed at the same time belong in the same message.
-                self._raise_failures(list(futures))
+                _raise_failures(futures)
                 raise
-        self._started += began
+        self._started |= set(launcher.began)
         return {name: value for future in futures for name, value in future.result().items()}
-
-    @staticmethod
-    def _raise_failures(futures: Sequence[Future[dict[str, str]]]) -> None:
-        errors = [future.exception() for future in futures if future.done()]
-        failures = [error for error in errors if isinstance(error, PartFailed)]
-        if failures:
-            raise StackFailed(failures)
-        for error in errors:
-            if error is not None and not isinstance(error, Cancelled):
-                raise error
-
-    def _bring_up(
-        self,
-        part: Part,
-        place: Place | None,
-        began: list[str],
-        tell: Callable[[str, str], None],
-    ) -> dict[str, str]:
-        """One part, in a thread of its own: used as given, taken over, or started."""
-        if place is None:
-            tell(part.name, "checking")
-            self._check_given(part)
-            tell(part.name, "real service")
-            return {name: self.given[name] for name in part.settings if name in self.given}
-        record = self._record(part)
-        if record is not None and is_alive(record):
-            if self._adopt(part, place):
-                tell(part.name, "running")
-                return part.environment(place)
-            end(record, grace_seconds=part.stop_seconds, stop_signal=part.stop_signal)
-        tell(part.name, "starting")
-        for tries_left in reversed(range(PORT_TRIES)):
-            began.append(part.name)
-            try:
-                self._launch(part, place)
-                break
-            except PartFailed:
-                taken = [use for use in part.port_uses if not is_free(place.ports[use])]
-                fixed = any(self._book().is_fixed(use) for use in taken)
-                if not taken or fixed or tries_left == 0:
-                    raise
-                # Somebody took the port between our look and the part's bind.
-                place = self._place(part)
-        tell(part.name, "running")
-        return part.environment(place)
-
-    def _launch(self, part: Part, place: Place) -> None:
-        self._refuse_taken_ports(part, place)
-        launch = part.prepare(place)
-        log_path = self.log_path(part.name)
-        try:
-            record = spawn(
-                launch.command,
-                log_path=log_path,
-                environment={**self.given, **place.environment, **launch.environment},
-                ports=place.ports,
-                user=launch.user,
-                cwd=ROOT if part.name in APP_NAMES else self.run_dir,
-            )
-        except OSError as error:
-            raise PartFailed(part.name, f"it can't be run: {error}", advice=part.advice) from error
-        record.write(self._record_path(part))
-        try:
-            self._wait_until_well(part, place, record)
-        except BaseException:
-            end(record, grace_seconds=part.stop_seconds, stop_signal=part.stop_signal)
-            part.clean(place)
-            self._record_path(part).unlink(missing_ok=True)
-            raise
-
-    def _wait_until_well(self, part: Part, place: Place, record: ProcessRecord) -> None:
-        deadline = time.monotonic() + part.start_seconds
-        environment = {**self.given, **place.environment, **part.environment(place)}
-        log_path = self.log_path(part.name)
-        settled = False
-        reason = ""
-        while True:
-            if self._cancel.is_set():
-                raise Cancelled(part.name)
-            lives = is_alive(record)
-            late = time.monotonic() > deadline
-            if not lives or late:
-                what = f"it did not become well: {reason}" if lives else "it ended at once"
-                log = log_tail(log_path, offset=record.log_offset)
-                raise PartFailed(part.name, what, log=log, advice=part.advice or f"read {log_path}")
-            try:
-                if not settled:
-                    part.settle(place)
-                    settled = True
-                part.check_process(environment, pid=record.pid)
-                return
-            except Exception as error:  # Any: each part's client has errors of its own.
-                reason = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
-                self._cancel.wait(POLL_SECONDS)
-
-    def _adopt(self, part: Part, place: Place) -> bool:
-        """Whether a process that an earlier run left is well, and can be used as it is."""
-        environment = {**self.given, **place.environment, **part.environment(place)}
-        record = self._record(part)
-        deadline = time.monotonic() + ADOPT_SECONDS
-        while record is not None and is_alive(record) and time.monotonic() < deadline:
-            if self._cancel.is_set():
-                raise Cancelled(part.name)
-            try:
-                part.settle(place)
-                part.check_process(environment, pid=record.pid)
-                return True
-            except Exception:  # Any, as above; a part that stays unwell is started anew.
-                self._cancel.wait(POLL_SECONDS)
-        return False
-
-    def _check_given(self, part: Part) -> None:
-        """The real service that the environment names must answer."""
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                part.check(self.given)
-                return
-            except Exception as error:  # Any: each part's client has errors of its own.
-                if self._cancel.is_set():
-                    raise Cancelled(part.name) from error
-                if time.monotonic() > deadline:
-                    setting = part.settings[0]
-                    raise PartFailed(
-                        part.name,
-                        f"the service named by {setting} does not answer: {error}",
-                        advice=f"mend {setting}, or unset it to use the embedded part",
-                    ) from error
-                self._cancel.wait(POLL_SECONDS)
-
-    def _refuse_taken_ports(self, part: Part, place: Place) -> None:
-        for use in part.port_uses:
-            port = place.ports[use]
-            if not is_free(port):
-                advice = f"free port {port}, or choose another"
-                if not self._book().is_fixed(use):
-                    advice = "run it again"
-                raise PartFailed(
-                    part.name, f"port {port} ({use}) is taken by another program", advice=advice
-                )
 
     # --- ending --------------------------------------------------------------------------
 
@@ -323,16 +171,16 @@ class Stack:
         Returns:
             The names of the parts that were running.
         """
-        with self._lock():
-            parts = [*make_apps(), *{**{p.name: p for p in PARTS}, **self._parts}.values()]
-            running = self._end_all(parts)
+        known = {part.name: part for part in PARTS} | self._parts
+        with self._run_dir.lock():
+            running = self._end_all([*make_apps(), *known.values()])
         self._started.clear()
         return running
 
     def stop_started(self) -> list[str]:
         """End what this object has started, and nothing else."""
-        with self._lock():
-            parts = [*make_apps(), *self._parts.values()]
+        parts = [*make_apps(), *self._parts.values()]
+        with self._run_dir.lock():
             running = self._end_all([part for part in parts if part.name in self._started])
         self._started.clear()
         return running
@@ -350,13 +198,13 @@ class Stack:
         return running
 
     def _end(self, part: Part) -> bool:
-        record = self._record(part)
+        record = self._run_dir.record(part.name)
         if record is None:
             return False
         lived = is_alive(record)
         end(record, grace_seconds=part.stop_seconds, stop_signal=part.stop_signal)
         part.clean(Place(self.run_dir, ports=record.ports, keys={}))
-        self._record_path(part).unlink(missing_ok=True)
+        self._run_dir.forget(part.name)
         return lived
 
     def kill(self, name: str) -> int:
@@ -364,10 +212,12 @@ class Stack:
 
         Returns:
             The pid it had.
+
+        Raises:
+            PartFailed: when it is not running.
         """
-        part = self._named(name)
-        record = self._record(part)
-        if record is None or not is_alive(record):
+        record = self._run_dir.live_record(name)
+        if record is None:
             raise PartFailed(name, "it is not running, so it can't be killed")
         kill(record)
         return record.pid
@@ -388,85 +238,66 @@ class Stack:
 
     def status(self) -> list[PartStatus]:
         """What is running now, as the run directory and the process table tell it."""
-        rows = []
-        for part in (*self._parts.values(), *make_apps()):
-            if self._is_given(part):
-                address = part.address(self.given)
-                rows.append(PartStatus(part.name, "real service", address, None, None))
-                continue
-            record = self._record(part)
-            log = self.log_path(part.name)
-            if record is None or not is_alive(record):
-                rows.append(PartStatus(part.name, "stopped", "", log, None))
-            else:
-                address = part.address(part.environment(self._place_of(record)))
-                rows.append(PartStatus(part.name, "running", address, log, record.pid))
-        return rows
+        return [self._status_of(part) for part in (*self._parts.values(), *make_apps())]
+
+    def _status_of(self, part: Part) -> PartStatus:
+        if self._is_given(part):
+            return PartStatus(part.name, "real service", part.address(self.given), None, None)
+        record = self._run_dir.live_record(part.name)
+        log = self.log_path(part.name)
+        if record is None:
+            return PartStatus(part.name, "stopped", "", log, None)
+        address = part.address(part.environment(self._place_with(record.ports)))
+        return PartStatus(part.name, "running", address, log, record.pid)
 
     def current_environment(self) -> dict[str, str]:
         """The variables of the parts that run now, for a process that did not start them."""
-        keys = load_keys(self.run_dir / "keys.json")
-        found = {name: self.given.get(name, keys[name]) for name in SETTINGS_KEYS}
+        found = self._own_settings()
         for part in (*self._parts.values(), *make_apps()):
-            record = self._record(part)
+            record = self._run_dir.live_record(part.name)
             if self._is_given(part):
                 found |= {name: self.given[name] for name in part.settings if name in self.given}
-            elif record is not None and is_alive(record):
-                found |= part.environment(self._place_of(record))
+            elif record is not None:
+                found |= part.environment(self._place_with(record.ports))
         return found
 
     def pid(self, name: str) -> int | None:
         """The pid of a running part, else None."""
-        record = self._record(self._named(name))
-        return record.pid if record is not None and is_alive(record) else None
+        record = self._run_dir.live_record(name)
+        return None if record is None else record.pid
 
     def log_path(self, name: str) -> Path:
-        return self.run_dir / "logs" / f"{name}.log"
+        return self._run_dir.log_path(name)
 
-    # --- the run directory ---------------------------------------------------------------
+    def _own_settings(self) -> dict[str, str]:
+        """What no part stands for: generated keys, and a place for scratch files."""
+        keys = self._run_dir.keys()
+        defaults = {name: keys[name] for name in SETTINGS_KEYS}
+        defaults["SCRATCH_DIR"] = str(self.run_dir / "scratch")
+        return {name: self.given.get(name, value) for name, value in defaults.items()}
 
     def _is_given(self, part: Part) -> bool:
         return bool(part.settings) and bool(self.given.get(part.settings[0]))
 
-    def _book(self) -> PortBook:
-        return PortBook(self.run_dir / "ports.json", fixed=self._fixed_ports, wished=WISHED_PORTS)
-
     def _place(self, part: Part) -> Place:
-        record = self._record(part)
-        if record is not None and is_alive(record):
-            return self._place_of(record)
-        book = self._book()
-        ports = {use: book.take(use) for use in part.port_uses}
-        return self._place_with(ports)
-
-    def _place_of(self, record: ProcessRecord) -> Place:
-        return self._place_with(record.ports)
+        return self._place_with(self._run_dir.ports_for(part.name, part.port_uses))
 
     def _place_with(self, ports: Mapping[str, int]) -> Place:
         return Place(
             run_dir=self.run_dir,
             ports=ports,
-            keys=load_keys(self.run_dir / "keys.json"),
+            keys=self._run_dir.keys(),
             environment={**self.given, **self.environment},
             durable=self._durable,
         )
 
-    def _named(self, name: str) -> Part:
-        for part in (*self._parts.values(), *make_apps()):
-            if part.name == name:
-                return part
-        raise KeyError(name)
 
-    def _record_path(self, part: Part) -> Path:
-        return self.run_dir / "pids" / f"{part.name}.json"
-
-    def _record(self, part: Part) -> ProcessRecord | None:
-        return read_record(self._record_path(part))
-
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        """One start or stop at a time for a run directory; let go of by the kernel at our end."""
-        self.run_dir.mkdir(parents=True, exist_ok=True)
-        with (self.run_dir / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+def _raise_failures(futures: Sequence[Future[dict[str, str]]]) -> None:
+    """Raise what the finished ones raised; the failures of parts together, before all else."""
+    errors = [future.exception() for future in futures if future.done()]
+    failures = [error for error in errors if isinstance(error, PartFailed)]
+    if failures:
+        raise StackFailed(failures)
+    for error in errors:
+        if error is not None and not isinstance(error, Cancelled):
+            raise error

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from infra.images import RenderedFile
+from typing import Any
 
 from activities.parts import MediaParts
+from infra.images import RenderedFile
 from infra.queries.ingest import RenditionRow
 from infra.storage import IMMUTABLE, PRIVATE_IMMUTABLE, PutItem
 
@@ -22,7 +22,13 @@ class Picture:
 
     @classmethod
     def of(
-        cls, parts: MediaParts, file: RenderedFile, *, media_id: str, generation: int
+        cls,
+        parts: MediaParts,
+        file: RenderedFile,
+        *,
+        media_id: str,
+        generation: int,
+        meta: dict[str, Any] | None = None,
     ) -> Picture:
         """Previews that a stranger may fetch go to the public bucket, all else does not."""
         public = file.kind.is_public_preview
@@ -36,8 +42,9 @@ class Picture:
                 bucket=parts.storage.public if public else parts.storage.media,
                 object_key=f"{root}/{media_id}/{generation}/{file.name}",
                 bytes=file.bytes,
-                width=file.width,
-                height=file.height,
+                width=file.width or None,
+                height=file.height or None,
+                meta=meta or {},
             ),
         )
 

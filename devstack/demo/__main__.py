@@ -58,9 +58,11 @@ class Tale:
         started = time.monotonic()
         try:
             said, ok = await scene(), True
-        except Exception as error:  # Whatever goes wrong in a scene is the demo's to tell.
+        except scenes.SceneFailed as error:
+            said, ok = str(error), False
+        except Exception as error:  # Whatever else goes wrong is the demo's to tell, too.
             said, ok = f"{type(error).__name__}: {error}", False
-            self._console.print_exception()
+            self._console.print_exception(max_frames=4)
         seconds = time.monotonic() - started
         self.steps.append(Step(name, ok, round(seconds, 2), said))
         mark = "[green]✓[/]" if ok else "[red]✗[/]"
@@ -87,14 +89,16 @@ def make_stage(stack: Stack, settings: Settings, console: Console, folder: Path)
 
 
 def show_summary(console: Console, stage: Stage) -> None:
-    table = Table("media", "outcome", "run in the Temporal UI", title="What happened")
-    ui = stage.settings.temporal_ui_url
-    namespace = stage.settings.temporal_namespace
-    for title, outcome, media_id in stage.outcomes:
-        link = f"{ui}/namespaces/{namespace}/workflows/ingest:{media_id}"
-        table.add_row(title, outcome, f"[link={link}]{link}[/link]")
+    table = Table("media", "outcome", title="What happened")
+    for title, outcome, _ in stage.outcomes:
+        table.add_row(title, outcome)
     console.print()
     console.print(table)
+    console.print("Runs in the Temporal UI:")
+    namespace = stage.settings.temporal_namespace
+    for title, _, media_id in stage.outcomes:
+        link = f"{stage.settings.temporal_ui_url}/namespaces/{namespace}/workflows"
+        console.print(f"  {title}: {link}/ingest:{media_id}", soft_wrap=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,9 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     target.write_text(json.dumps(report, indent=1) + "\n")
     seconds = sum(step.seconds for step in tale.steps)
     console.print(f"\n{'All well' if tale.ok else 'It failed'} after {seconds:.0f} s; see {target}")
-    console.print(
-        "The links above work while the stack runs: `make up` starts it and leaves it on."
-    )
+    console.print("The links work while the stack runs: `make up` starts it and leaves it on.")
     return 0 if tale.ok else 1
 
 

@@ -108,9 +108,11 @@ async def play_as_viewers(stage: Stage) -> str:
     grant(stage.settings, fan=stage.tom, creator=stage.mia)
     async with stage.client(stage.tom) as tom, stage.client(stage.sam) as sam:
         playback = await tom.playback(video)
-        seconds = await asyncio.to_thread(_play, playback["hls_url"])
+        seconds = await asyncio.to_thread(_play, playback["hls_url"], "0:v:0")
+        sound = await asyncio.to_thread(_play, playback["hls_url"], "0:a:0")
         whole = (await tom.media(video))["duration_seconds"]
         expect(abs(seconds - whole) <= max(0.05, whole * 0.01), f"{seconds} s of {whole} s played")
+        expect(sound > whole * 0.9, f"{sound} s of sound in {whole} s of video")
         refused = await _refused(sam, video)
         expect(refused.status == 402, f"a stranger got {refused.status}")
         expect(bool(refused.body["offers"]), "the refusal names no offer")
@@ -151,12 +153,12 @@ async def revoke_and_refuse(stage: Stage) -> str:
     return f"playback {problem.status}, old playlist {answer.status_code}"
 
 
-def _play(url: str) -> float:
-    """Seconds that a player gets out of an address; ffmpeg stands for the player."""
+def _play(url: str, stream: str) -> float:
+    """Seconds of a stream that a player decodes; ffmpeg stands for the player."""
     ffmpeg = shutil.which("ffmpeg") or "ffmpeg"
     result = subprocess.run(
         [ffmpeg, "-nostdin", "-v", "error", "-progress", "pipe:1", "-allowed_extensions", "ALL",
-         "-i", url, "-map", "0:v:0", "-map", "0:a:0?", "-f", "null", "-"],
+         "-i", url, "-map", stream, "-f", "null", "-"],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     expect(result.returncode == 0, f"the player failed: {result.stderr[-300:]}")

@@ -1,8 +1,8 @@
 """Where streamed renditions lie in storage, and what their rows say of them.
 
-    m/{media}/{generation}/{name}/init.mp4      clear
-    m/{media}/{generation}/{name}/000000.m4s    encrypted, one for each row of `segments`
-    work/{media}/{generation}/samples/000000.zip  small frames of a segment, until published
+m/{media}/{generation}/{name}/init.mp4      clear
+m/{media}/{generation}/{name}/000000.m4s    encrypted, one for each row of `segments`
+work/{media}/{generation}/samples/000000.zip  small frames of a segment, until published
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
+
+from domain.media.video.stills import StoryboardPlan, Tile
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,29 @@ class StreamMeta:
     @property
     def frames_per_second(self) -> float:
         return float(Fraction(self.frame_rate or 0))
+
+
+@dataclass(frozen=True)
+class StoryboardMeta:
+    """`Rendition.meta` of a storyboard's WebVTT: its tiles, and its sheets by name."""
+
+    plan: StoryboardPlan
+    sheets: tuple[str, ...]
+
+    def as_meta(self) -> dict[str, Any]:
+        return {"plan": asdict(self.plan), "sheets": list(self.sheets)}
+
+    @classmethod
+    def from_meta(cls, meta: dict[str, Any]) -> StoryboardMeta:
+        plan = meta["plan"]
+        return cls(
+            plan=StoryboardPlan(
+                tile_width=plan["tile_width"],
+                tile_height=plan["tile_height"],
+                tiles=tuple(Tile(**tile) for tile in plan["tiles"]),
+            ),
+            sheets=tuple(meta["sheets"]),
+        )
 
 
 def stream_prefix(media_id: str, generation: int, name: str) -> str:
