@@ -17,7 +17,6 @@ from api.parts import open_parts
 from api.problems import Problem, install_problem_handlers
 from infra.settings import Settings
 
-API_PREFIX = "/api/v1"
 CORS_MAX_AGE_SECONDS = 3600
 TAGS = [
     {"name": "uploads", "description": "Announce files and send them straight to storage."},
@@ -48,10 +47,8 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     install_problem_handlers(app)
-    for module in (uploads, playback, items, events, delivery):
-        app.include_router(module.router, prefix=API_PREFIX)
-    for router in (health.router, docs.router):
-        app.include_router(router)
+    for module in (uploads, playback, items, events, delivery, health, docs):
+        app.include_router(module.router)
     _install_middleware(app, settings)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way.
     return app

@@ -17,6 +17,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Response
 from pydantic import StringConstraints
 
+from api import API_PREFIX
 from api.media.addresses import object_url
 from api.media.items import RenditionName
 from api.media.tickets import (
@@ -51,7 +52,7 @@ PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 SIGN_IN_THREAD_ABOVE = 200
 """Segments; signing that many takes longer than the event loop should be held up."""
 
-router = APIRouter(prefix="/media/{media_id}", tags=["delivery"], responses=PROBLEMS)
+router = APIRouter(prefix=f"{API_PREFIX}/media/{{media_id}}", tags=["delivery"], responses=PROBLEMS)
 
 Token = Annotated[
     str,

@@ -15,6 +15,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from api import API_PREFIX
 from api.auth import SignedInCaller
 from api.media.managing import open_managed
 from api.media.schemas import ProgressEventBody
@@ -28,7 +29,7 @@ from infra.redis import ProgressEvent, follow_progress
 
 RETRY_MILLISECONDS = 2000
 
-router = APIRouter(prefix="/media", tags=["media"], responses=PROBLEMS)
+router = APIRouter(prefix=f"{API_PREFIX}/media", tags=["media"], responses=PROBLEMS)
 
 
 async def _followed(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> OpenedMedia:

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from api import API_PREFIX
 from api.auth import AnyCaller, SignedInCaller
 from api.media import schemas
 from api.media.managing import (
@@ -30,7 +31,7 @@ from infra.models import Media
 from infra.queries.access import open_media
 from infra.queries.media import list_own_media
 
-router = APIRouter(prefix="/media", tags=["media"], responses=PROBLEMS)
+router = APIRouter(prefix=f"{API_PREFIX}/media", tags=["media"], responses=PROBLEMS)
 
 RenditionName = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="As in `renditions[].name`.")
@@ -185,4 +186,4 @@ def _text(value: object) -> str | None:
 
 
 def _accepted(media_id: str) -> Response:
-    return Response(status_code=202, headers={"location": f"/api/v1/media/{media_id}"})
+    return Response(status_code=202, headers={"location": f"{API_PREFIX}/media/{media_id}"})

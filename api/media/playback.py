@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from api import API_PREFIX
 from api.auth import AnyCaller
 from api.media import schemas
 from api.media.addresses import storyboard, streamed, urls_expire_at
@@ -17,7 +18,7 @@ from api.problems import PROBLEMS
 from domain.errors import Invalid
 from infra.queries.access import decide_many, open_media
 
-router = APIRouter(tags=["playback"], responses=PROBLEMS)
+router = APIRouter(prefix=API_PREFIX, tags=["playback"], responses=PROBLEMS)
 
 
 @router.post("/media/{media_id}/playback", operation_id="startPlayback")
@@ -37,7 +38,7 @@ async def start_playback(
     opened.require_allowed()
     published_generation(opened.media)
     await audit_staff_view(parts, opened, "media.played")
-    base = f"{parts.settings.api_public_url.rstrip('/')}/api/v1/media/{media_id}"
+    base = f"{parts.settings.api_public_url.rstrip('/')}{API_PREFIX}/media/{media_id}"
     token = start_ticket(parts, opened, now=now)
     return schemas.PlaybackBody(
         media_id=opened.media.id,

@@ -9,6 +9,7 @@ from uuid import UUID
 from anyio import to_thread
 from fastapi import APIRouter, Body, Response
 
+from api import API_PREFIX
 from api.auth import SignedInCaller
 from api.media import schemas
 from api.media.completion import complete_upload, missing_parts
@@ -22,7 +23,7 @@ from infra.models import Media, Upload
 from infra.queries.uploads import load_upload
 from infra.storage import SignedRequest
 
-router = APIRouter(prefix="/uploads", tags=["uploads"], responses=PROBLEMS)
+router = APIRouter(prefix=f"{API_PREFIX}/uploads", tags=["uploads"], responses=PROBLEMS)
 
 
 @router.post("", operation_id="createUpload", status_code=201)
@@ -36,7 +37,7 @@ async def create_upload(
     half an hour and can be asked for again; the upload itself expires after a day.
     """
     upload, media = await open_upload(parts, user_id=caller.user_id, wish=wish, now=parts.now())
-    response.headers["location"] = f"/api/v1/uploads/{upload.id}"
+    response.headers["location"] = f"{API_PREFIX}/uploads/{upload.id}"
     return _body(parts, upload, media)
 
 
@@ -103,7 +104,7 @@ async def complete(
         owner_id=caller.user_id,
         claimed=request.parts if request else None,
     )
-    response.headers["location"] = f"/api/v1/media/{media.id}"
+    response.headers["location"] = f"{API_PREFIX}/media/{media.id}"
     return _body(parts, upload, media)
 
 
