@@ -6,6 +6,7 @@ once, to the largest size that is needed, and the smaller rungs are made from it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,8 @@ _SEEK_MARGIN_SECONDS = 12
 _TIE_BREAK = Fraction(1, 16)
 """Of a frame: keeps times that lie half-way between two frames (120 → 60) off the edge, where
 a chunk and the whole video could round differently."""
+_MARK_HEIGHT_MIN = 28
+"""Letters of about 12 pixels; smaller ones can't be read."""
 _SWSCALE_MATRIX = {
     "smpte170m": "bt601",
     "bt470bg": "bt601",
@@ -127,17 +130,27 @@ def _zscaled(stream: Any, colour: Colour, width: int, height: int, **options: An
     )
 
 
-def marked(
-    stream: Any, watermark: Watermark | None, tools: MediaTools, *, width: int, height: int
-) -> Any:
-    """The picture with the watermark in its corner; the image brings its own margin."""
+def marks_for(
+    watermark: Watermark | None, sizes: Sequence[tuple[int, int]], tools: MediaTools
+) -> list[Any]:
+    """The watermark scaled for pictures of each size; empty where there is none."""
     if watermark is None:
-        return stream
-    mark_height = max(4, round(height * watermark.height_bps / 10_000))
-    mark = guarded_input(watermark.image, tools, formats=OWN_STILLS)["v"].filter(
-        "scale", max(4, width // 2), mark_height, force_original_aspect_ratio="decrease"
-    )
-    vertical, horizontal = watermark.corner.split("-")
+        return []
+    image = guarded_input(watermark.image, tools, formats=OWN_STILLS)["v"]
+    return [
+        part.filter(
+            "scale",
+            max(4, width // 2),
+            max(_MARK_HEIGHT_MIN, round(height * watermark.height_bps / 10_000)),
+            force_original_aspect_ratio="decrease",
+        )
+        for part, (width, height) in zip(split(image, len(sizes)), sizes, strict=True)
+    ]
+
+
+def marked(stream: Any, mark: Any, corner: Corner) -> Any:
+    """The picture with a scaled watermark in its corner; the image brings its own margin."""
+    vertical, horizontal = corner.split("-")
     return stream.overlay(
         mark,
         x="0" if horizontal == "left" else "W-w",

@@ -17,13 +17,14 @@ from infra.video.graph import (
     as_jpeg_samples,
     converted,
     marked,
+    marks_for,
     shrunk,
     split,
     timed,
     video_input,
 )
 
-_MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof+negative_cts_offsets+skip_trailer"
+_MOVFLAGS = "frag_keyframe+delay_moov+default_base_moof+skip_trailer"
 _THREADS_MAX = 8
 """Beyond it, threads cost memory and bits, and more chunks in parallel serve better."""
 
@@ -117,18 +118,15 @@ class RangeOutputs:
             else:
                 aside = picture
             sampled.append(self._sample_output(aside, plan.sample_every_frames, top))
-        if plan.encoded_rungs:
-            picture = marked(
-                picture, plan.watermark, self.tools, width=top.width, height=top.height
-            )
         outputs: list[Any] = []
-        for rung in reversed(plan.encoded_rungs):
+        sizes = [(rung.width, rung.height) for rung in plan.encoded_rungs]
+        marks = marks_for(plan.watermark, sizes, self.tools)
+        for index, rung in reversed(list(enumerate(plan.encoded_rungs))):
             if rung is not top:
                 picture = shrunk(picture, width=rung.width, height=rung.height)
-            if rung is not plan.encoded_rungs[0]:
-                picture, mine = split(picture, 2)
-            else:
-                mine = picture
+            picture, mine = split(picture, 2) if index else (None, picture)
+            if plan.watermark is not None:
+                mine = marked(mine, marks[index], plan.watermark.corner)
             outputs.append(self._rung_output(mine, rung))
         return outputs + sampled
 
@@ -153,7 +151,14 @@ class RangeOutputs:
         return self._fragmented(stream, rung, fps_mode="passthrough", **options)
 
     def _copy_output(self, stream: Any, rung: Rung) -> Any:
-        copy = {"c:v": "copy", "frames:v": self.plan.frames, "copypriorss": 1}
+        plan = self.plan
+        start = plan.grid.start_seconds(plan.start_segment)
+        copy = {
+            "c:v": "copy",
+            "frames:v": plan.frames,
+            "copypriorss": 1,
+            "output_ts_offset": f"{-float(start) - plan.source.start_us / 1e6:.6f}",
+        }
         return self._fragmented(stream, rung, **copy)
 
     def _fragmented(self, stream: Any, rung: Rung, **options: Any) -> Any:

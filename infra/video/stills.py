@@ -32,7 +32,15 @@ from infra.video.audio import levelled, sound_of
 from infra.video.command import MediaTools, run_ffmpeg
 from infra.video.encode import Sample
 from infra.video.fragments import EncodeFailed, ffmpeg_failure
-from infra.video.graph import Watermark, as_jpeg_samples, converted, marked, timed, video_input
+from infra.video.graph import (
+    Watermark,
+    as_jpeg_samples,
+    converted,
+    marked,
+    marks_for,
+    timed,
+    video_input,
+)
 from infra.video.plan import x264_options
 
 _POSTER_WALL_SECONDS = 300
@@ -83,7 +91,7 @@ def poster_frame(
         stream = video_input(source, facts, tools, at_seconds=seek)
         picture = timed(stream, facts, grid, frames=1, at_seconds=at)
         picture = converted(picture, facts.colour, width=size[0], height=size[1])
-        picture = marked(picture, watermark, tools, width=size[0], height=size[1])
+        picture = _with_mark(picture, watermark, size, tools)
         options: dict[str, Any] = {"c:v": "mjpeg", "q:v": 2, "frames:v": 1}
         try:
             run_ffmpeg(
@@ -164,7 +172,7 @@ def make_teaser(
     stream = video_input(source, facts, tools, at_seconds=at)
     picture = timed(stream, facts, grid, frames=frames, at_seconds=at)
     picture = converted(picture, facts.colour, width=rung.width, height=rung.height)
-    picture = marked(picture, watermark, tools, width=rung.width, height=rung.height)
+    picture = _with_mark(picture, watermark, (rung.width, rung.height), tools)
     streams: list[Any] = [picture]
     options: dict[str, Any] = x264_options(rung, grid, preset=preset, threads=tools.threads)
     if facts.audio is not None and at * 1000 < facts.audio.duration_ms:
@@ -204,3 +212,11 @@ def make_teaser(
     if not target.exists() or target.stat().st_size == 0:
         raise EncodeFailed("the teaser came out empty")
     return target
+
+
+def _with_mark(
+    picture: Any, watermark: Watermark | None, size: tuple[int, int], tools: MediaTools
+) -> Any:
+    if watermark is None:
+        return picture
+    return marked(picture, marks_for(watermark, [size], tools)[0], watermark.corner)

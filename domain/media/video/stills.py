@@ -72,11 +72,12 @@ class StoryboardPlan:
 def sample_every_frames(grid: SegmentGrid, policy: VideoPolicy) -> int:
     """How many frames lie between two samples.
 
-    Dense enough for the storyboard's tiles and for moderation's one a second, up to its cap.
+    Dense enough for the storyboard's tiles and for moderation's one a second, up to its cap;
+    there may be nearly twice as many, of which `pick_evenly` takes the wanted number.
     """
     seconds = ceil(grid.duration_seconds)
     wanted = max(_tiles_wanted(grid, policy), min(seconds, policy.sample_frames_max))
-    return max(1, -(-grid.frame_count // wanted))
+    return max(1, grid.frame_count // wanted)
 
 
 def _tiles_wanted(grid: SegmentGrid, policy: VideoPolicy) -> int:
