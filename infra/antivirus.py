@@ -283,7 +283,7 @@ class _Scan:
         self._read_reply()
 
     def _read_reply(self, *, after: OSError | None = None) -> None:
-        """Read the one line that clamd says; without a whole line there is no verdict."""
+        """Read the line that clamd says; without a whole one, or with more, nothing is clean."""
         assert self._socket is not None
         said = b""
         try:
@@ -296,7 +296,7 @@ class _Scan:
         except OSError as error:
             after = after or error
         if b"\n" in said:
-            self._reply = said.partition(b"\n")[0].decode("utf-8", "replace").strip()
+            self._reply = said.decode("utf-8", "replace").strip()
         else:
             self._fail(NotScanned.CLOSED, str(after or "clamd closed the connection"))
 
