@@ -38,10 +38,15 @@ class Clamd(Part):
     stop_seconds = 5
     advice = "run `python -m devstack install` (or `apt-get install clamav-daemon`)"
 
+    def __init__(self, program: str = "clamd") -> None:
+        self.program = program
+
     def prepare(self, place: Place) -> Launch:
-        program = shutil.which("clamd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")
+        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin"
+        program = shutil.which(self.program, path=path)
         if program is None:
-            raise PartFailed(self.name, "the program `clamd` is missing", advice=self.advice)
+            reason = f"the program `{self.program}` is missing"
+            raise PartFailed(self.name, reason, advice=self.advice)
         home = place.run_dir / "clamd"
         signatures, scratch = home / "signatures", home / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from devstack.part import Part, PartFailed, Place
 from devstack.ports import is_free
-from devstack.processes import ProcessRecord, end, is_alive, log_tail, spawn
+from devstack.processes import ProcessRecord, end, end_marked, is_alive, log_tail, spawn
 from devstack.rundir import RunDir
 
 ROOT = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 0.1
 ADOPT_SECONDS = 10
 """How long a part that an earlier run left has to prove that it is well."""
-GIVEN_SECONDS = 10
+UNWELL_STOP_SECONDS = 3
+GIVEN_SECONDS = 3
 PORT_TRIES = 3
 
 
@@ -69,7 +70,8 @@ class Launcher:
             if self._is_well(part, place, record):
                 self._tell(part.name, "running")
                 return part.environment(place)
-            end(record, grace_seconds=part.stop_seconds, stop_signal=part.stop_signal)
+            end(record, grace_seconds=UNWELL_STOP_SECONDS, stop_signal=part.stop_signal)
+        end_marked(self._run_dir.mark(part.name))
         self._tell(part.name, "starting")
         for tries_left in reversed(range(PORT_TRIES)):
             try:
@@ -98,6 +100,7 @@ class Launcher:
                 ports=place.ports,
                 user=launch.user,
                 cwd=ROOT,
+                mark=self._run_dir.mark(part.name),
             )
         except OSError as error:
             reason = f"it can't be run: {error}"

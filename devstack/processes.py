@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+MARK = "DEVSTACK_PART"
 LOG_BYTES_MAX = 10 * 1024 * 1024
 
 _children: list[subprocess.Popen[bytes]] = []
@@ -73,9 +74,13 @@ def spawn(
     environment: Mapping[str, str],
     ports: Mapping[str, int],
     cwd: Path,
+    mark: str,
     user: str | None = None,
 ) -> ProcessRecord:
     """Start `command` in a session of its own, so that Ctrl-C in the terminal spares it.
+
+    Args:
+        mark: put into its environment, by which `marked()` finds it and all its children.
 
     Raises:
         OSError: when the program can't be started.
@@ -90,7 +95,7 @@ def spawn(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=dict(environment),
+            env={**environment, MARK: mark},
             cwd=cwd,
             start_new_session=True,
             user=user,
@@ -146,6 +151,36 @@ def end(
         for child in _children:
             child.poll()
     return ended
+
+
+def marked(mark: str) -> list[int]:
+    """Pids of the live processes that `spawn` marked so, and of their descendants.
+
+    This finds what a record can't: a process whose starter was killed before it could write
+    one, and children that left the group of a parent that was killed.
+    """
+    wanted = f"{MARK}={mark}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            variables = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:  # It ended meanwhile, or is somebody else's.
+            continue
+        if wanted in variables and start_ticks(int(entry.name)) is not None:
+            found.append(int(entry.name))
+    return found
+
+
+def end_marked(mark: str) -> None:
+    """SIGKILL to every process that carries the mark, until there is none."""
+    deadline = time.monotonic() + 10
+    while (pids := marked(mark)) and time.monotonic() < deadline:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def kill(record: ProcessRecord) -> None:

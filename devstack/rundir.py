@@ -37,6 +37,10 @@ class RunDir:
     def log_path(self, name: str) -> Path:
         return self.path / "logs" / f"{name}.log"
 
+    def mark(self, name: str) -> str:
+        """What the environment of the part's process, and of its children, holds."""
+        return f"{self.path}:{name}"
+
     def record(self, name: str) -> ProcessRecord | None:
         """What was started last under this name, alive or not."""
         return read_record(self._record_path(name))

@@ -20,7 +20,7 @@ from devstack.keys import SETTINGS_KEYS
 from devstack.launching import ROOT, Cancelled, Launcher
 from devstack.part import Part, PartFailed, Place
 from devstack.postgres import Postgres
-from devstack.processes import end, is_alive, kill
+from devstack.processes import end, end_marked, is_alive, kill
 from devstack.rundir import RunDir
 from devstack.s3 import S3
 from devstack.temporal import Temporal
@@ -199,11 +199,11 @@ class Stack:
 
     def _end(self, part: Part) -> bool:
         record = self._run_dir.record(part.name)
-        if record is None:
-            return False
-        lived = is_alive(record)
-        end(record, grace_seconds=part.stop_seconds, stop_signal=part.stop_signal)
-        part.clean(Place(self.run_dir, ports=record.ports, keys={}))
+        lived = record is not None and is_alive(record)
+        if record is not None:
+            end(record, grace_seconds=part.stop_seconds, stop_signal=part.stop_signal)
+            part.clean(Place(self.run_dir, ports=record.ports, keys={}))
+        end_marked(self._run_dir.mark(part.name))
         self._run_dir.forget(part.name)
         return lived
 
