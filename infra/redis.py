@@ -25,6 +25,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
@@ -36,13 +37,15 @@ EVENTS_MAX = 200
 """Entries kept for each media; at one a second the last minutes, and always the last one."""
 TTL_SECONDS = 6 * 3600
 """A stream lives this long after its last event."""
-OUTAGE_SECONDS = 5.0
+OUTAGE_SECONDS = 10.0
 """After a failure, progress is not even tried for so long: a Valkey that hangs would cost
 the transcode `TIMEOUT_SECONDS` for each event."""
 POLL_SECONDS = 1.0
 """One blocking read of a follower; must stay below `TIMEOUT_SECONDS`."""
 IDLE_SECONDS = 10.0
 
+_RETRIED = (RedisConnectionError,)
+"""A connection that went stale is worth a second try at once; a time-out is not."""
 _ENTRY_ID = re.compile(r"\d{1,20}-\d{1,20}")
 
 log = structlog.get_logger(__name__)
@@ -76,7 +79,7 @@ def make_valkey(settings: Settings) -> Redis:
         settings.valkey_url,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), 1, supported_errors=_RETRIED),
         health_check_interval=30,
     )
 
@@ -87,7 +90,7 @@ def make_async_valkey(settings: Settings) -> AsyncRedis:
         settings.valkey_url,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=AsyncRetry(NoBackoff(), 1),
+        retry=AsyncRetry(NoBackoff(), 1, supported_errors=_RETRIED),
         health_check_interval=30,
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from pydantic import SecretStr
 
 from domain.errors import Conflict, NotFound, Unavailable
 from infra.cdn import cdn_token
@@ -177,7 +179,7 @@ def test_behind_a_cdn_links_carry_its_token(settings: Settings) -> None:
     signing_key = b"c" * 32
     changed = {
         "cdn_base_url": "https://cdn.example.com/media/",
-        "cdn_signing_key_bytes": signing_key,
+        "cdn_signing_key": SecretStr(base64.b64encode(signing_key).decode()),
         "s3_public_endpoint": "https://s3.example.com",
     }
     opened = Storage(settings.model_copy(update=changed))
