@@ -27,7 +27,7 @@ from infra.images import previews
 from infra.images.loading import Opened, open_picture, reason_of, rejection
 from infra.images.pixels import frames_at, resized
 from infra.images.watermark import watermarked
-from infra.images.writing import Timing, write_animation, write_avif, write_jpeg, write_webp
+from infra.images.writing import Plate, Timing, write_animation
 
 SAMPLE_SIDE = 512
 """What PDQ and the label model look at; both scale it down further themselves."""
@@ -131,12 +131,12 @@ class _Kitchen:
         with ThreadPoolExecutor(self._threads) as pool:
             cooking: list[Future[None]] = []
             for width, height in sizes:
-                frames = [resized(frame, width, height).copy_memory() for frame in frames]
+                if (frames[0].width, frames[0].height) != (width, height):
+                    frames = [resized(frame, width, height).copy_memory() for frame in frames]
                 levels.append(frames[0])
                 wanted = [p for p in plans if p.kind in _FULL_SIZE and p.width == width]
-                marked = self._marked(frames, wanted)
-                for plan in wanted:
-                    cooking.append(pool.submit(self._write, plan, marked))
+                if wanted:
+                    cooking.append(pool.submit(self._write_full, wanted, frames))
             cooking.append(pool.submit(self._write_sample, levels))
             for kind in _SMALL:
                 same = [plan for plan in plans if plan.kind is kind]
@@ -146,24 +146,25 @@ class _Kitchen:
                 task.result()
         return levels
 
-    def _marked(
-        self, frames: list[pyvips.Image], wanted: list[RenditionPlan]
-    ) -> list[pyvips.Image]:
-        if not self._text or not any(plan.is_watermarked for plan in wanted):
-            return frames
-        mark = self._policy.watermark
-        return [watermarked(frame, self._text, mark).copy_memory() for frame in frames]
+    def _write_full(self, plans: list[RenditionPlan], frames: list[pyvips.Image]) -> None:
+        """One size in each of its formats."""
+        if self._text and plans[0].is_watermarked:
+            mark = self._policy.watermark
+            frames = [watermarked(frame, self._text, mark).copy_memory() for frame in frames]
+        self._write(plans, frames)
 
-    def _write(self, plan: RenditionPlan, frames: list[pyvips.Image]) -> None:
-        path = self._out_dir / plan.name
-        if plan.extension == "jpg":
-            write_jpeg(frames[0], path, self._policy.jpeg_quality)
-        elif plan.extension == "avif":
-            write_avif(frames[0], path, self._policy)
-        elif self._timing is not None and plan.kind is RenditionKind.IMAGE:
-            write_animation(frames, path, self._policy, self._timing)
-        else:
-            write_webp(frames[0], path, self._policy)
+    def _write(self, plans: list[RenditionPlan], frames: list[pyvips.Image]) -> None:
+        plate = Plate(frames[0])
+        for plan in plans:
+            path = self._out_dir / plan.name
+            if plan.extension == "jpg":
+                plate.write_jpeg(path, self._policy.jpeg_quality)
+            elif plan.extension == "avif":
+                plate.write_avif(path, self._policy)
+            elif self._timing is not None and plan.kind is RenditionKind.IMAGE:
+                write_animation(frames, path, self._policy, self._timing)
+            else:
+                plate.write_webp(path, self._policy)
 
     def _write_small(self, plans: list[RenditionPlan], levels: list[pyvips.Image]) -> None:
         """One small picture in each of its formats."""
@@ -172,9 +173,8 @@ class _Kitchen:
             small = previews.thumbnail(levels, first.width)
         else:
             small = previews.blur(levels, first.width, first.height)
-        for plan in plans:
-            self._write(plan, [small])
+        self._write(plans, [small])
 
     def _write_sample(self, levels: list[pyvips.Image]) -> None:
         picture = previews.sample(levels, SAMPLE_SIDE)
-        write_jpeg(picture, self.sample_path, SAMPLE_QUALITY, is_progressive=False)
+        Plate(picture).write_jpeg(self.sample_path, SAMPLE_QUALITY, is_progressive=False)

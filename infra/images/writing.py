@@ -29,23 +29,40 @@ class Timing:
     loops: int
 
 
-def write_jpeg(
-    image: pyvips.Image, path: Path, quality: int, *, is_progressive: bool = True
-) -> None:
-    pillow_from_vips(opaque(image)).save(
-        path,
-        format="JPEG",
-        quality=quality,
-        progressive=is_progressive,
-        optimize=True,
-        subsampling="4:2:0",
-    )
+class Plate:
+    """One still, handed to Pillow once for all its formats. For one thread at a time."""
 
+    def __init__(self, image: pyvips.Image) -> None:
+        self._image = image
+        self._picture = pillow_from_vips(image)
 
-def write_webp(image: pyvips.Image, path: Path, policy: ImagePolicy) -> None:
-    pillow_from_vips(image).save(
-        path, format="WEBP", quality=policy.webp_quality, method=policy.webp_effort
-    )
+    def write_jpeg(self, path: Path, quality: int, *, is_progressive: bool = True) -> None:
+        picture = self._picture
+        if self._image.hasalpha():
+            picture = pillow_from_vips(opaque(self._image))
+        picture.save(
+            path,
+            format="JPEG",
+            quality=quality,
+            progressive=is_progressive,
+            optimize=True,
+            subsampling="4:2:0",
+        )
+
+    def write_webp(self, path: Path, policy: ImagePolicy) -> None:
+        self._picture.save(
+            path, format="WEBP", quality=policy.webp_quality, method=policy.webp_effort
+        )
+
+    def write_avif(self, path: Path, policy: ImagePolicy) -> None:
+        self._image.heifsave(
+            str(path),
+            compression="av1",
+            Q=policy.avif_quality,
+            effort=policy.avif_effort,
+            bitdepth=8,
+            keep="none",
+        )
 
 
 def write_animation(
@@ -61,16 +78,5 @@ def write_animation(
         Q=policy.webp_quality,
         effort=min(policy.webp_effort, ANIMATION_EFFORT_MAX),
         page_height=frames[0].height,
-        keep="none",
-    )
-
-
-def write_avif(image: pyvips.Image, path: Path, policy: ImagePolicy) -> None:
-    image.heifsave(
-        str(path),
-        compression="av1",
-        Q=policy.avif_quality,
-        effort=policy.avif_effort,
-        bitdepth=8,
         keep="none",
     )
