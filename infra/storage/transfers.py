@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 READ_BYTES = MIB
-"""One read from the socket; measured: 256 KiB is 10 % slower, 4 MiB is no faster."""
+"""One read from the socket. Measured by CPU for 200 MB: 64 KiB costs 100 ms, 256 KiB 71,
+1 MiB 64 and 4 MiB 62."""
 RANGE_BYTES = 16 * MIB
 """What one thread of a download asks for at a time."""
 STALLS_MAX = 6
