@@ -1,0 +1,107 @@
+"""`python -m devstack up|down|status|env|install`: what `make up` and `make down` run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.table import Table
+
+from devstack.install import InstallFailed, install
+from devstack.part import PartFailed
+from devstack.ports import NoFreePort
+from devstack.stack import Stack, StackFailed
+
+STATE_COLOURS = {"running": "green", "real service": "cyan", "stopped": "red"}
+
+
+def up(stack: Stack, console: Console) -> int:
+    """Start everything, or what is missing of it, and show where it is."""
+    with console.status("starting the stack …") as status:
+        states: dict[str, str] = {}
+
+        def report(name: str, state: str) -> None:
+            states[name] = state
+            waiting = [part for part, now in states.items() if now in ("starting", "checking")]
+            status.update(f"starting {', '.join(waiting)} …" if waiting else "…")
+
+        stack.start(report=report)
+        status.update("bringing the database and the buckets up to date …")
+        stack.migrate()
+        stack.start_apps(report=report)
+    show(stack, console)
+    environment = stack.environment
+    console.print(f"API docs     {environment['API_PUBLIC_URL']}/docs")
+    if ui := environment.get("TEMPORAL_UI_URL"):
+        console.print(f"Temporal UI  {ui}")
+    console.print("Stop it with `make down`; its variables: `python -m devstack env`.")
+    return 0
+
+
+def down(stack: Stack, console: Console) -> int:
+    with console.status("stopping the stack …"):
+        stopped = stack.stop()
+    console.print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+    return 0
+
+
+def status(stack: Stack, console: Console) -> int:
+    """Exit code 3 where a part is stopped, as `systemctl status` has it."""
+    show(stack, console)
+    return 3 if any(row.state == "stopped" for row in stack.status()) else 0
+
+
+def env(stack: Stack, console: Console) -> int:  # noqa: ARG001
+    """Print the settings of the running stack in a form that a shell can read."""
+    for name, value in stack.current_environment().items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def show(stack: Stack, console: Console) -> None:
+    table = Table("part", "state", "pid", "address", "log", box=None)
+    for row in stack.status():
+        log = os.path.relpath(row.log) if row.log else ""
+        colour = STATE_COLOURS[row.state]
+        pid = str(row.pid or "")
+        table.add_row(row.name, f"[{colour}]{row.state}[/]", pid, row.address, log)
+    console.print(table)
+
+
+COMMANDS = {"up": up, "down": down, "status": status, "env": env}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m devstack", description=__doc__)
+    parser.add_argument("command", choices=[*COMMANDS, "install"])
+    parser.add_argument("--run-dir", type=Path, default=Path(".run"))
+    options = parser.parse_args(arguments)
+    console = Console()
+    # Ended by SIGTERM it tidies up as on Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if options.command == "install":
+            install(["stack"], say=console.print)
+            return 0
+        return COMMANDS[options.command](Stack(options.run_dir), console)
+    except (StackFailed, PartFailed, NoFreePort, InstallFailed) as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted; what this command had started was stopped")
+        return 130
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
