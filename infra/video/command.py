@@ -134,7 +134,8 @@ def run_ffmpeg(
     # Times stay those of the file (`copyts`): left to itself, ffmpeg moves the start of an
     # MPEG-TS to that of the streams in use, so that sound and pictures would drift apart.
     program = [tools.ffmpeg_path, "-nostdin", "-hide_banner", "-y", "-copyts"]
-    program += ["-loglevel", log_level]
+    # Frames that can't be decoded are no failure: what a player would show is wanted.
+    program += ["-max_error_rate", "1", "-loglevel", log_level]
     if on_line is not None or limits.stall_seconds is not None:
         program += ["-progress", "pipe:1", "-stats_period", "0.5", "-nostats"]
     node = ffmpeg.merge_outputs(*outputs) if len(outputs) > 1 else outputs[0]

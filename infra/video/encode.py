@@ -123,6 +123,9 @@ class _Run:
         self._folder = work_dir.resolve() / f"encode-{plan.start_segment:06d}"
         self._outputs = RangeOutputs(plan, source, self._folder, tools)
         self._outputs.samples.mkdir(parents=True, exist_ok=True)
+        for rung in plan.rungs:
+            # What an earlier run left there would be read as the head of the new file.
+            self._outputs.rung_path(rung).unlink(missing_ok=True)
         self._on_segment = on_segment
         self._on_progress = on_progress
         self._cutters = {rung.name: self._cutter(rung) for rung in plan.rungs}
@@ -163,9 +166,10 @@ class _Run:
         self._deliver(at_end=True)
         if result.returncode != 0:
             raise ffmpeg_failure(result.stderr_tail)
-        if self.delivered not in (0, plan.end - plan.start_segment):
+        wanted = plan.end - plan.start_segment
+        if self.delivered != wanted and (self.delivered or is_black):
             raise EncodeFailed(
-                f"{self.delivered} of {plan.end - plan.start_segment} segments came out",
+                f"{self.delivered} of {wanted} segments came out",
                 stderr=result.stderr_tail[-2000:],
             )
 

@@ -67,17 +67,21 @@ class Cadence:
 
 
 def read_tallies(lines: Iterable[str]) -> dict[int, PacketTally]:
-    """Tallies by stream index, of ffprobe's `stream_index,pts,duration,size,flags` lines."""
+    """Tallies by stream index, of ffprobe's lines.
+
+    A line holds `stream_index,pts,dts,duration,size,flags`. AVI has no presentation times;
+    the order of decoding stands in for them.
+    """
     tallies: dict[int, PacketTally] = {}
     for line in lines:
         fields = line.rstrip("\n").split(",")
-        if len(fields) < 5 or not fields[0].isdigit():
+        if len(fields) < 6 or not fields[0].isdigit():
             continue
         tallies.setdefault(int(fields[0]), PacketTally()).add(
-            pts=_number(fields[1]),
-            duration=_number(fields[2]),
-            size=_number(fields[3]) or 0,
-            flags=fields[4],
+            pts=_number(fields[2] if fields[1] == "N/A" else fields[1]),
+            duration=_number(fields[3]),
+            size=_number(fields[4]) or 0,
+            flags=fields[5],
         )
     return tallies
 

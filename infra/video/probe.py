@@ -185,7 +185,7 @@ class _Runner:
         """Demultiplex the whole file. What can't be read any more simply isn't counted."""
         listing = self._work_dir / "packets.csv"
         self._run(
-            *("-show_entries", "packet=stream_index,pts,duration,size,flags"),
+            *("-show_entries", "packet=stream_index,pts,dts,duration,size,flags"),
             *("-of", "csv=p=0", "-o", str(listing)),
         )
         if not listing.exists():
