@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ def running_stack(
     What `make up` has left running is used and left running; what had to be started is
     stopped at the end, whatever happens in between.
     """
+    signal.signal(signal.SIGTERM, _leave)
     environ = {"WORKER_MEDIA_SLOTS": "1", **os.environ}
     with Stack(run_dir, environ=environ) as stack:
         with console.status("starting the stack …"):
@@ -29,3 +31,8 @@ def running_stack(
             if with_apps:
                 stack.start_apps(report=lambda name, state: console.log(f"{name}: {state}"))
         yield stack, dict(stack.environment)
+
+
+def _leave(number: int, _: object) -> None:
+    """SIGTERM ends the command as Ctrl-C does: by way of every `finally`."""
+    raise SystemExit(128 + number)

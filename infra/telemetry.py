@@ -19,7 +19,15 @@ from structlog.types import Processor
 
 from infra.settings import Settings
 
-_QUIET = ("botocore", "boto3", "urllib3", "s3transfer", "uvicorn.access", "temporalio.worker")
+_QUIET = (
+    "botocore",
+    "boto3",
+    "urllib3",
+    "s3transfer",
+    "uvicorn.access",
+    "pyvips",
+    "temporalio.worker",
+)
 """Libraries that tell every request at INFO."""
 
 

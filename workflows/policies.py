@@ -64,7 +64,7 @@ PLAN = StepPolicy(
 
 ENCODE = StepPolicy(
     start_to_close=timedelta(hours=6),
-    heartbeat=timedelta(seconds=20),
+    heartbeat=timedelta(seconds=15),
     retry=_retry(8, first_seconds=1, most_seconds=30),
 )
 """A lost worker is noticed after one heartbeat time-out and uses up one attempt, so the

@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console()
     tale = Tale(console)
-    console.print("[bold]0. The stack starts[/]")
+    console.print("[bold]1. The stack starts[/]")
     started = time.monotonic()
     with running_stack(options.run_dir, console) as (stack, environment):
         tale.steps.append(Step("The stack starts", True, round(time.monotonic() - started, 2)))

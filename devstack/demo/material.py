@@ -13,7 +13,7 @@ from PIL import Image
 
 from devstack.client import FileToSend
 
-LOOPS = 8
+LOOPS = 6
 """How often the short clip is repeated to make one long enough to be interrupted."""
 
 

@@ -156,9 +156,10 @@ async def revoke_and_refuse(stage: Stage) -> str:
 def _play(url: str, stream: str) -> float:
     """Seconds of a stream that a player decodes; ffmpeg stands for the player."""
     ffmpeg = shutil.which("ffmpeg") or "ffmpeg"
+    from_zero = ["-vf", "setpts=PTS-STARTPTS"] if ":v" in stream else []
     result = subprocess.run(
         [ffmpeg, "-nostdin", "-v", "error", "-progress", "pipe:1", "-allowed_extensions", "ALL",
-         "-i", url, "-map", stream, "-f", "null", "-"],
+         "-i", url, "-map", stream, *from_zero, "-f", "null", "-"],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     expect(result.returncode == 0, f"the player failed: {result.stderr[-300:]}")

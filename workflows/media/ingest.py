@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType
 
@@ -45,6 +46,11 @@ with workflow.unsafe.imports_passed_through():
 
 A = TypeVar("A")
 R = TypeVar("R")
+
+NORMAL = Priority(priority_key=2)
+LONG_VIDEO = (Priority(priority_key=3), Priority(priority_key=4))
+"""First and later passes over a long video: its chunks let short jobs go ahead, or one film
+would keep every picture waiting."""
 
 CHUNKS_IN_FLIGHT_MAX = 64
 """Chunks of one video that may be queued at a time; bounds pending activities."""
@@ -146,6 +152,7 @@ class IngestMedia:
                     Queue.MEDIA,
                     policies.ENCODE,
                     summary=f"{rungs} · chunk {chunk_index + 1} of {plan.chunk_count}",
+                    urgency=NORMAL if plan.chunk_count == 1 else LONG_VIDEO[min(pass_index, 1)],
                 )
 
         await _all(*(encode(chunk) for chunk in range(plan.chunk_count)))
@@ -189,10 +196,12 @@ class IngestMedia:
         policy: StepPolicy,
         *,
         summary: str | None = None,
+        urgency: Priority = NORMAL,
     ) -> R:
         """Run one activity under its budget; an operator decides when that is spent."""
         return await self._attention.run(
-            step.value, lambda: self._execute(step, activity, order, queue, policy, summary)
+            step.value,
+            lambda: self._execute(step, activity, order, queue, policy, summary, urgency),
         )
 
     async def _optional(
@@ -201,7 +210,9 @@ class IngestMedia:
         """Run an activity that an operator may skip."""
         result = await self._attention.run_skippable(
             step.value,
-            lambda: self._execute(step, activity, self._ref, Queue.MEDIA, policies.RENDER, None),
+            lambda: self._execute(
+                step, activity, self._ref, Queue.MEDIA, policies.RENDER, None, NORMAL
+            ),
             if_skipped=if_skipped,
         )
         if isinstance(result, Skipped):
@@ -215,6 +226,7 @@ class IngestMedia:
         queue: Queue,
         policy: StepPolicy,
         summary: str | None,
+        urgency: Priority,
     ) -> R:
         self._show_step(step)
         return await workflow.execute_activity(
@@ -226,6 +238,7 @@ class IngestMedia:
             retry_policy=policy.retry,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=summary or TITLES[step],
+            priority=urgency,
         )
 
     def _show_step(self, step: IngestStep) -> None:
