@@ -18,7 +18,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import StringConstraints
 
 from api import API_PREFIX
-from api.media.addresses import object_url
+from api.media.addresses import object_url, storyboard
 from api.media.items import RenditionName
 from api.media.tickets import (
     read_ticket,
@@ -36,10 +36,12 @@ from domain.media.hls import (
     master_playlist,
     media_playlist,
     segment_iv,
+    storyboard_vtt,
 )
 from domain.media.links import Ticket, TicketUse
-from domain.media.renditions import StreamMeta, init_key, segment_key
+from domain.media.renditions import StoryboardMeta, StreamMeta, init_key, segment_key
 from domain.media.states import RenditionKind
+from domain.media.video import storyboard_cues
 from infra.queries.access import (
     OpenedMedia,
     StoredRendition,
@@ -49,6 +51,7 @@ from infra.queries.access import (
 )
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+VTT_TYPE = "text/vtt"
 SIGN_IN_THREAD_ABOVE = 200
 """Segments; signing that many takes longer than the event loop should be held up."""
 
@@ -140,6 +143,23 @@ async def get_key(media_id: UUID, token: Token, parts: ApiParts) -> Response:
 _PRIVATE = {"cache-control": "private, no-store"}
 
 
+@router.get(
+    "/storyboard.vtt",
+    operation_id="getStoryboard",
+    response_class=Response,
+    responses=_text(VTT_TYPE),
+)
+async def get_storyboard(media_id: UUID, token: Token, parts: ApiParts) -> Response:
+    """Tiles of sprite sheets by time, as WebVTT, with a signed address for each sheet."""
+    now = parts.now()
+    ticket = read_ticket(parts, token, media_id=str(media_id), use=TicketUse.START, now=now)
+    opened = await open_media(
+        parts.reads, viewer_id=ticket.viewer_id, media_id=str(media_id), now=now
+    )
+    _require(opened, ticket)
+    return Response(_storyboard(parts, opened), media_type=VTT_TYPE, headers=_PRIVATE)
+
+
 def _require(opened: OpenedMedia, ticket: Ticket) -> None:
     opened.require_allowed()
     require_generation(opened, ticket)
@@ -218,3 +238,24 @@ def _media_playlist(
         init_uri=address(init_key(rendition.object_key)),
         key_uri=f"key?token={token}" if rendition.encrypted else None,
     )
+
+
+def _storyboard(parts: Parts, opened: OpenedMedia) -> str:
+    described = storyboard(opened)
+    if described is None:
+        raise NotFound("The media has no storyboard.", code="storyboard_missing")
+    meta = StoryboardMeta.from_meta(described.meta)
+    sheets = {
+        each.name: each for each in opened.renditions if each.kind is RenditionKind.STORYBOARD
+    }
+    ttl_seconds = watching_seconds(parts, opened.media)
+    addresses = [
+        object_url(
+            parts,
+            bucket=sheets[name].bucket,
+            key=sheets[name].object_key,
+            ttl_seconds=ttl_seconds,
+        )
+        for name in meta.sheets
+    ]
+    return storyboard_vtt(storyboard_cues(meta.plan, addresses))
