@@ -57,7 +57,7 @@ def render(argument: dict[str, Any]) -> dict[str, Any]:
         policy=policy,
         out_dir=Path(argument["out_dir"]),
         text=argument["watermark_text"],
-        timing=Timing(opened.delays_ms, opened.loops) if opened.frames > 1 else None,
+        timing=Timing(tuple(opened.delays_ms), opened.loops) if opened.frames > 1 else None,
         threads=argument["threads"],
     )
     levels = kitchen.serve(frames, sizes, plans)

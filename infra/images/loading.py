@@ -30,6 +30,8 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 JPEG_SHRINKS = (8, 4, 2)
 HEAD_BYTES = 64 * 1024
+DELAY_MS = 100
+"""Of a frame that says nothing about it."""
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -45,7 +47,8 @@ class Opened:
     decode: Callable[[int, int], Iterator[pyvips.Image]]
     """Frames in order, each at least the given size where the picture is; call it once."""
     frames: int = 1
-    delays_ms: tuple[int, ...] = ()
+    delays_ms: Sequence[int] = ()
+    """How long each frame stays; complete once all of them are decoded."""
     loops: int = 0
     """How often an animation plays; 0 is for ever."""
 
@@ -225,16 +228,13 @@ def _open_pillow(format: str) -> Callable[[Path, ImagePolicy], Opened]:
         # An APNG may carry a still for viewers that can't animate; it is not a frame.
         first = 1 if total > 1 and picture.info.get("default_image") else 0
         delays: list[int] = []
-        if total - first > 1:
-            for number in range(first, total):
-                picture.seek(number)
-                delays.append(round(picture.info.get("duration", 100)))
 
         def decode(_width: int, _height: int) -> Iterator[pyvips.Image]:
             for number in range(first, total):
                 if total > 1:
                     picture.seek(number)
                 picture.load()
+                delays.append(round(picture.info.get("duration", DELAY_MS)))
                 yield vips_from_pillow(picture)
 
         return Opened(
@@ -244,7 +244,7 @@ def _open_pillow(format: str) -> Callable[[Path, ImagePolicy], Opened]:
             format.lower(),
             decode,
             frames=total - first,
-            delays_ms=tuple(delays),
+            delays_ms=delays,
             loops=int(picture.info.get("loop") or 0),
         )
 
