@@ -36,7 +36,7 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Where the parts are, which keys to use, and every limit."""
 
-    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     environment: Literal["development", "test", "production"] = "development"
     log_level: str = "INFO"
