@@ -149,6 +149,7 @@ def encode_audio(
         raise ffmpeg_failure(result.stderr_tail)
     if not all(found.values()):
         raise MediaRejected(RejectionCode.CORRUPT_MEDIA, stream=track.stream_index)
+    share.finish()
     return EncodedSound(
         renditions=tuple(_rendition(cutter, found[cutter.name], folder) for cutter in cutters),
         measured=measured,
@@ -158,7 +159,10 @@ def encode_audio(
 
 
 class _Share:
-    """Turns ffmpeg's progress into a share of both passes."""
+    """Turns ffmpeg's progress into a share of both passes.
+
+    With `copyts` ffmpeg counts from its first report on, so that short tracks lag behind.
+    """
 
     def __init__(self, on_progress: Callable[[float], None] | None, duration_ms: int) -> None:
         self._on_progress = on_progress
@@ -171,6 +175,10 @@ class _Share:
 
     def first(self, line: str) -> None:
         self._hear(line, 0.0, 0.25)
+
+    def finish(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(1.0)
 
     def second(self, line: str) -> None:
         self._hear(line, 0.25, 0.75)

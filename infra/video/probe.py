@@ -102,7 +102,7 @@ def probe(
     videos = [each for each in streams if _is_picture_track(each)]
     audios = [each for each in streams if each.report.get("codec_type") == "audio"]
     if not any(each.tally.count for each in (*videos, *audios)):
-        raise _nothing_to_show(streams)
+        raise _nothing_to_show([*videos, *audios])
     start = Fraction(report.get("format", {}).get("start_time") or 0)
     container = str(report["format"]["format_name"]).split(",")[0]
     audio, warnings = _choose_audio(audios, start, run)
