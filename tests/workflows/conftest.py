@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from temporalio.client import Client
@@ -20,7 +21,7 @@ def dev_server_address() -> Iterator[str]:
     loop = asyncio.new_event_loop()
     environment = loop.run_until_complete(
         WorkflowEnvironment.start_local(
-            dev_server_existing_path=shutil.which("temporal"),
+            dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
             search_attributes=list(ALL),
             dev_server_log_level="error",
         )
