@@ -18,8 +18,8 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from domain.errors import Unavailable
 from infra.settings import Settings
 
-CONNECT_SECONDS = 5
-WAIT_SECONDS = 5.0
+CONNECT_SECONDS = 2
+WAIT_SECONDS = 2.0
 """For a free connection; a queue that long means that Postgres is not keeping up."""
 
 Row = tuple[Any, ...]
