@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from temporalio import activity
 
-from domain.errors import MediaRejected, Unavailable
+from domain.errors import FansworldError, MediaRejected, Unavailable
 from domain.media.rejections import RejectionCode
 from infra.sandbox import (
     ChildKilled,
@@ -32,10 +32,22 @@ def child_faults() -> Iterator[None]:
     try:
         yield
     except (ChildTimedOut, ChildOutOfMemory, ChildWroteTooMuch) as error:
-        if activity.info().attempt < EXPENSIVE_ATTEMPTS:
-            raise Unavailable(error.message, code=error.code, **error.facts) from error
+        _try_once_more(error)
         raise MediaRejected(RejectionCode.TOO_EXPENSIVE, limit=error.code) from error
     except ChildKilled as error:
         if error.is_outside:
             raise Unavailable(error.message, code=error.code, **error.facts) from error
         raise MediaRejected(RejectionCode.CORRUPT_MEDIA, signal=error.signal) from error
+    except MediaRejected as error:
+        if error.reason is RejectionCode.TOO_EXPENSIVE:
+            _try_once_more(error)
+        raise
+
+
+def _try_once_more(error: FansworldError) -> None:
+    if activity.info().attempt < EXPENSIVE_ATTEMPTS:
+        raise Unavailable(
+            f"a decoder went over its limits for the first time: {error.message}",
+            code="over_limits_once",
+            **error.facts,
+        ) from error

@@ -133,20 +133,25 @@ class RecordActivities:
                 state=state,
             )
             if state is not MediaState.PLAYABLE:
-                self._parts.scratch.forget(key)
+                self._forget_scratch(order, key)
             return Published(state=state.value, renditions=count)
+
+    def _forget_scratch(self, order: PublishInput, original_key: str) -> None:
+        """What the run needed and nothing will read again, here and in storage."""
+        self._parts.scratch.forget(original_key)
+        storage = self._parts.storage
+        storage.delete_prefix(storage.media, f"work/{order.media_id}/{order.generation}/")
 
     @implements(steps.discard_generation)
     def discard_generation(self, ref: MediaRef) -> None:
         """Rows go last: until then they say what may still lie in storage."""
         if self._is_published(ref):
             return
-        buckets = self._parts.settings
         storage = self._parts.storage
         part = f"{ref.media_id}/{ref.generation}/"
-        storage.delete_prefix(buckets.s3_bucket_media, f"m/{part}")
-        storage.delete_prefix(buckets.s3_bucket_media, f"work/{part}")
-        storage.delete_prefix(buckets.s3_bucket_public, f"p/{part}")
+        storage.delete_prefix(storage.media, f"m/{part}")
+        storage.delete_prefix(storage.media, f"work/{part}")
+        storage.delete_prefix(storage.public, f"p/{part}")
         with transaction(self._parts.engine) as session:
             ingest.forget_generation(session, media_id=ref.media_id, generation=ref.generation)
 
