@@ -25,9 +25,8 @@ from devstack.rundir import RunDir
 from devstack.s3 import S3
 from devstack.temporal import Temporal
 from devstack.valkey import Valkey
-from infra.migrations import upgrade
+from infra.prepare import prepare
 from infra.settings import Settings
-from infra.storage import Storage
 
 __all__ = ["PARTS", "ROOT", "PartStatus", "Stack", "StackFailed", "settings_from"]
 
@@ -129,13 +128,7 @@ class Stack:
 
     def migrate(self) -> None:
         """Bring the database to the newest version, and make the buckets."""
-        settings = settings_from(self.environment or self.current_environment())
-        upgrade(settings.database_url)
-        storage = Storage(settings)
-        try:
-            storage.ensure_buckets()
-        finally:
-            storage.close()
+        prepare(settings_from(self.environment or self.current_environment()))
 
     def _start_together(self, parts: Sequence[Part], report: Report | None) -> dict[str, str]:
         launcher = Launcher(

@@ -1,0 +1,103 @@
+"""docker-compose.yml against the code: it can't be run here, but it can't drift either."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.settings import Settings
+from workflows.attributes import ALL
+from workflows.queues import Queue
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+OURS = {name: each for name, each in SERVICES.items() if each.get("build") == "."}
+ONE_SHOT = {"temporal-schema", "temporal-namespace", "prepare"}
+
+
+def test_every_variable_of_our_services_is_a_setting() -> None:
+    assert OURS.keys() == {"prepare", "api", "worker-workflows", "worker-io", "worker-media"}
+    fields = {name.upper() for name in Settings.model_fields}
+    for name, service in OURS.items():
+        assert service["environment"].keys() <= fields, name
+
+
+def test_no_secret_has_a_default() -> None:
+    used = set(re.findall(r"\$\{([A-Z0-9_]+)([^}]*)\}", TEXT))
+    secrets = {
+        (name, rest) for name, rest in used if re.search(r"(^|_)(KEYS?|SECRET|PASSWORD)(_|$)", name)
+    }
+    assert {name for name, _ in secrets} >= {"PAYLOAD_KEYS", "POSTGRES_PASSWORD", "URL_SIGNING_KEY"}
+    for name, rest in secrets:
+        assert rest.startswith(":?"), f"{name} may be left out"
+
+
+def test_no_secret_is_written_out() -> None:
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
+            if re.search(r"(^|_)(KEYS?|KEY_ID|SECRET|PASSWORD|PWD|AUTH)(_|$)", variable):
+                assert str(value).startswith("${"), f"{name}: {variable}"
+
+
+def test_every_queue_has_a_pool_of_workers() -> None:
+    commands = [each["command"] for each in OURS.values() if "worker.py" in each["command"]]
+    assert {command[-1] for command in commands} == {queue.value for queue in Queue}
+
+
+def test_start_order_waits_for_what_can_tell_that_it_is_well() -> None:
+    for name, service in SERVICES.items():
+        for other, how in service.get("depends_on", {}).items():
+            wanted = "service_completed_successfully" if other in ONE_SHOT else "service_healthy"
+            assert how["condition"] == wanted, f"{name} on {other}"
+            assert other in ONE_SHOT or "healthcheck" in SERVICES[other]
+
+
+def test_a_worker_is_given_longer_than_its_own_grace() -> None:
+    for name, service in OURS.items():
+        if name.startswith("worker"):
+            grace = int(service["environment"]["WORKER_GRACEFUL_SHUTDOWN_SECONDS"])
+            # `worker.py` ends itself 10 s after its grace.
+            assert int(service["stop_grace_period"].removesuffix("s")) > grace + 10
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_images_are_pinned_and_mounted_files_exist(name: str) -> None:
+    service = SERVICES[name]
+    assert not service["image"].endswith(":latest")
+    assert ":" in service["image"]
+    for mount in service.get("volumes", []):
+        source = mount.partition(":")[0]
+        if source.startswith("./"):
+            assert (ROOT / source).exists(), source
+
+
+def test_the_namespace_job_registers_our_search_attributes() -> None:
+    script = (ROOT / "deploy/compose/temporal-namespace.sh").read_text()
+    registered = dict(re.findall(r"(\w+):(Keyword|Bool|Int|Text|Datetime)", script))
+    assert registered.keys() == {key.name for key in ALL}
+    for key in ALL:
+        assert registered[key.name].upper() == key.indexed_value_type.name
+
+
+def test_clamd_scans_whatever_we_send_it() -> None:
+    config = (ROOT / "deploy/compose/clamd.conf").read_text()
+    options = dict(line.split(maxsplit=1) for line in config.splitlines() if line[:1].isalpha())
+    default = Settings.model_fields["clamd_stream_bytes_max"].default
+    for limit in ("StreamMaxLength", "MaxFileSize", "MaxScanSize"):
+        assert int(options[limit]) >= default, limit
+    assert options["AlertExceedsMax"] == "yes"
+
+
+def test_the_image_holds_every_package_and_the_same_uv() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    for package in ("domain", "workflows", "activities", "infra", "api"):
+        assert f"COPY {package} {package}\n" in dockerfile
+        assert f"!{package}\n" in (ROOT / ".dockerignore").read_text()
+    version = re.search(r"UV_VERSION := (\S+)", (ROOT / "Makefile").read_text())
+    assert version is not None
+    assert f"uv=={version[1]}" in dockerfile
