@@ -1,0 +1,57 @@
+"""Schemathesis reads the OpenAPI document and sends what nobody thought of.
+
+Whatever comes, the answer is one that the document promises, and never a crash.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.auth import mint_token
+from domain.accounts import Role
+from tests.e2e.api.test_idor import TABLE
+from tests.harness.api import RunningApi
+from tests.harness.rows import MakeUser
+
+EXAMPLES = 15
+STREAMS = {"followMedia"}
+CHECKS = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+)
+
+
+@pytest.mark.parametrize("operation", sorted(set(TABLE) - STREAMS))
+def test_the_document_is_kept(api: RunningApi, make_user: MakeUser, operation: str) -> None:
+    document: Any = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
+    [found] = [
+        result.ok()
+        for result in document.get_all_operations()
+        if result.ok().definition.raw.get("operationId") == operation
+    ]
+    token = mint_token(api.settings, make_user(role=Role.CREATOR).id)
+
+    @given(case=found.as_strategy())
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    def send(case: Any) -> None:
+        case.call_and_validate(headers={"authorization": f"Bearer {token}"}, checks=CHECKS)
+
+    send()
