@@ -152,7 +152,7 @@ LEFT JOIN LATERAL (
 live is still for `decide` to say."""
 _GRANT_COLUMNS = "g.sources, g.starts, g.ends, g.revocations"
 
-_DECIDE_MANY = f"""{_VIEWER}
+DECIDE_MANY_SQL = f"""{_VIEWER}
 SELECT v.role, m.id::text, m.owner_id::text, m.state, m.visibility, {_GRANT_COLUMNS}
 FROM unnest(%(media_ids)s::uuid[]) WITH ORDINALITY AS asked (id, place)
 LEFT JOIN viewer v ON true
@@ -187,7 +187,7 @@ def _renditions_sql(*, segments: str, only: str = "true") -> str:
 
 
 _OPEN_BARE = _open_sql(renditions="NULL")
-_OPEN = _open_sql(renditions=_renditions_sql(segments="NULL"))
+OPEN_SQL = _open_sql(renditions=_renditions_sql(segments="NULL"))
 _OPEN_SEGMENTS = _open_sql(
     renditions=_renditions_sql(
         segments="r.segments",
@@ -208,7 +208,7 @@ async def decide_many(
         Unauthenticated: the account is closed.
     """
     rows = await reads.fetch_all(
-        _DECIDE_MANY, {"viewer_id": viewer_id, "media_ids": list(media_ids), "now": now}
+        DECIDE_MANY_SQL, {"viewer_id": viewer_id, "media_ids": list(media_ids), "now": now}
     )
     viewer = _viewer(viewer_id, rows[0][0] if rows else None)
     return [_decision_of(viewer, row, now) for row in rows]
@@ -223,7 +223,7 @@ async def open_media(
         NotFound: there is none, or the viewer may not know of it.
         Unauthenticated: the account is closed.
     """
-    return await _open(_OPEN, reads, viewer_id, media_id, now)
+    return await _open(OPEN_SQL, reads, viewer_id, media_id, now)
 
 
 async def open_media_row(
