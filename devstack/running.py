@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
 from devstack.stack import Stack
+
+UNDER_WAY = ("starting", "checking")
 
 
 @contextmanager
@@ -26,11 +29,24 @@ def running_stack(
     environ = {"WORKER_MEDIA_SLOTS": "1", **os.environ}
     with Stack(run_dir, environ=environ) as stack:
         with console.status("starting the stack …"):
-            stack.start(report=lambda name, state: console.log(f"{name}: {state}"))
+            report = _reporter(console)
+            stack.start(report=report)
             stack.migrate()
             if with_apps:
-                stack.start_apps(report=lambda name, state: console.log(f"{name}: {state}"))
+                stack.start_apps(report=report)
         yield stack, dict(stack.environment)
+
+
+def _reporter(console: Console) -> Callable[[str, str], None]:
+    """Prints a line for each part once it has arrived where it stays."""
+    started = time.monotonic()
+
+    def report(name: str, state: str) -> None:
+        if state not in UNDER_WAY:
+            seconds = time.monotonic() - started
+            console.print(f"  {name:<16} {state} [dim]after {seconds:.1f} s[/]", highlight=False)
+
+    return report
 
 
 def _leave(number: int, _: object) -> None:

@@ -17,12 +17,15 @@ from rich.table import Table
 
 from devstack.demo import scenes
 from devstack.demo.scenes import Stage
+from devstack.part import PartFailed
 from devstack.people import ensure_person
+from devstack.ports import NoFreePort
 from devstack.running import running_stack
-from devstack.stack import Stack, settings_from
+from devstack.stack import Stack, StackFailed, settings_from
 from domain.accounts import Role
 from infra.settings import Settings
 
+STACK_STARTS = "The stack starts"
 SCENES: tuple[tuple[str, Callable[[Stage], Awaitable[str]]], ...] = (
     ("Mia uploads a video and two photos, straight to storage", scenes.upload_and_watch),
     ("Tom, who has paid, plays the video; Sam, who has not, can't", scenes.play_as_viewers),
@@ -101,27 +104,44 @@ def show_summary(console: Console, stage: Stage) -> None:
         console.print(f"  {title}: {link}/ingest:{media_id}", soft_wrap=True)
 
 
+def run(run_dir: Path, console: Console, tale: Tale) -> None:
+    """Start what is missing, play every scene, stop what was started.
+
+    Raises:
+        StackFailed, PartFailed, NoFreePort: the stack can't be started.
+    """
+    console.print(f"[bold]1. {STACK_STARTS}[/]")
+    started = time.monotonic()
+    with running_stack(run_dir, console) as (stack, environment):
+        tale.steps.append(Step(STACK_STARTS, True, round(time.monotonic() - started, 2)))
+        settings = settings_from(environment)
+        with tempfile.TemporaryDirectory() as folder:
+            stage = make_stage(stack, settings, console, Path(folder))
+            asyncio.run(play(tale, stage))
+        show_summary(console, stage)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--run-dir", type=Path, default=Path(".run"))
     options = parser.parse_args(arguments)
     console = Console()
     tale = Tale(console)
-    console.print("[bold]1. The stack starts[/]")
     started = time.monotonic()
-    with running_stack(options.run_dir, console) as (stack, environment):
-        tale.steps.append(Step("The stack starts", True, round(time.monotonic() - started, 2)))
-        settings = settings_from(environment)
-        with tempfile.TemporaryDirectory() as folder:
-            stage = make_stage(stack, settings, console, Path(folder))
-            asyncio.run(play(tale, stage))
-        show_summary(console, stage)
+    try:
+        run(options.run_dir, console, tale)
+    except (StackFailed, PartFailed, NoFreePort) as error:
+        seconds = round(time.monotonic() - started, 2)
+        tale.steps.append(Step(STACK_STARTS, False, seconds, str(error)))
+        console.print(f"  [red]✗[/] {error}", highlight=False)
     target = options.run_dir / "demo.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
     report = {"ok": tale.ok, "steps": [asdict(step) for step in tale.steps]}
     target.write_text(json.dumps(report, indent=1) + "\n")
-    seconds = sum(step.seconds for step in tale.steps)
+    seconds = time.monotonic() - started
     console.print(f"\n{'All well' if tale.ok else 'It failed'} after {seconds:.0f} s; see {target}")
-    console.print("The links work while the stack runs: `make up` starts it and leaves it on.")
+    if tale.ok:
+        console.print("The links work while the stack runs: `make up` starts it and leaves it on.")
     return 0 if tale.ok else 1
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from PIL import Image
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from devstack.client import ApiClient, FileToSend, JsonObject, Problem
 from devstack.demo import material
 from devstack.demo.grants import grant, revoke
+from devstack.demo.watching import StepClock, progress_bars, tell_steps, watch
 from devstack.people import Person
 from devstack.stack import Stack
 from infra.settings import Settings
@@ -60,11 +61,16 @@ async def upload_and_watch(stage: Stage) -> str:
         "photo": material.photo(stage.folder, seconds=2, turned=False),
         "turned photo": material.photo(stage.folder, seconds=5, turned=True),
     }
+    clocks = {title: StepClock() for title in files}
     async with stage.client(stage.mia) as mia:
         with progress_bars(stage.console) as bars:
             ended = await asyncio.gather(
-                *(_ingest(stage, mia, bars, title, file) for title, file in files.items())
+                *(
+                    _ingest(stage, mia, bars, title, file, clocks[title])
+                    for title, file in files.items()
+                )
             )
+        tell_steps(stage.console, clocks)
         for title, media in zip(files, ended, strict=True):
             expect(media["state"] == "ready", f"{title} ended {media['state']}")
             stage.outcomes.append((title, _described(media), media["id"]))
@@ -73,14 +79,12 @@ async def upload_and_watch(stage: Stage) -> str:
 
 
 async def _ingest(
-    stage: Stage, client: ApiClient, bars: Progress, title: str, file: FileToSend
+    stage: Stage, client: ApiClient, bars: Progress, title: str, file: FileToSend, clock: StepClock
 ) -> JsonObject:
     media_id = await client.upload(file, title=title, visibility="gated")
     stage.media[title] = media_id
-    bar = bars.add_task(title, total=100, step="uploaded")
-    async for event in client.follow(media_id):
-        step = event["step"] if event["state"] in ("processing", "playable") else event["state"]
-        bars.update(bar, completed=event["percent"], step=step or "")
+    async for _ in watch(client, media_id, bars=bars, title=title, clock=clock):
+        pass
     return await client.media(media_id)
 
 
@@ -193,13 +197,13 @@ async def kill_a_worker(stage: Stage) -> str:
             material.long_video(stage.folder), title="long video", visibility="gated"
         )
         victim: str | None = None
+        clock = StepClock()
         with progress_bars(stage.console) as bars:
-            bar = bars.add_task("long video", total=100, step="uploaded")
-            async for event in mia.follow(media_id):
-                bars.update(bar, completed=event["percent"], step=event["step"] or "")
+            async for event in watch(mia, media_id, bars=bars, title="long video", clock=clock):
                 if victim is None and event["percent"] >= KILL_AT_PERCENT:
                     victim = await _kill_encoder(stage, media_id)
                     stage.console.print(f"  [red]kill -9[/] {victim} at {event['percent']} %")
+        tell_steps(stage.console, {"long video": clock})
         expect(victim is not None, "the transcode was over before its worker could be killed")
         media = await mia.media(media_id)
         expect(media["state"] == "ready", f"the video ended {media['state']}")
@@ -253,14 +257,3 @@ async def delete_everything(stage: Stage) -> str:
         left = [url for url in urls if (await mia.fetch(url)).status_code == 200]
         expect(not left, f"{len(left)} renditions can still be fetched")
     return f"{len(urls)} renditions gone"
-
-
-def progress_bars(console: Console) -> Progress:
-    return Progress(
-        TextColumn("  {task.description:<14}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("[cyan]{task.fields[step]}"),
-        TimeElapsedColumn(),
-        console=console,
-    )
