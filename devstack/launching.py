@@ -128,7 +128,7 @@ class Launcher:
                 part.name,
                 f"it did not become well: {fault}" if lives else "it ended at once",
                 log=log_tail(log_path, offset=record.log_offset),
-                advice=part.advice or f"read {log_path}",
+                advice=f"read {log_path}",
             )
 
     def _is_well(self, part: Part, place: Place, record: ProcessRecord) -> bool:
