@@ -21,6 +21,7 @@ from temporalio.client import Client
 from devstack.postgres import Postgres
 from devstack.processes import start_ticks
 from devstack.stack import ROOT, Stack, settings_from
+from infra.ids import new_id
 from infra.redis import make_valkey
 from infra.settings import Settings
 from infra.storage import Storage
@@ -79,7 +80,8 @@ def _tidy_up_killed_runs() -> None:
 
 def _end(run_dir: Path) -> None:
     if run_dir.exists():
-        Stack(run_dir, environ={}).stop()
+        for each in (run_dir, *run_dir.glob("others/*")):
+            Stack(each, environ={}).stop()
         if (run_dir / "logs").exists():
             shutil.rmtree(LAST_LOGS, ignore_errors=True)
             shutil.move(run_dir / "logs", LAST_LOGS)
@@ -98,6 +100,20 @@ def stack(pytestconfig: pytest.Config) -> Stack:
     stack = Stack(pytestconfig.stash[_run_dir], environ=_environ(), durable=False)
     stack.start()
     return stack
+
+
+@pytest.fixture
+def other_run_dir(pytestconfig: pytest.Config) -> Iterator[Path]:
+    """An empty run directory for a stack that a test may start, kill and break.
+
+    Not in pytest's own temporary folder: that one is closed to other users, as whom Postgres
+    has to run where we are root.
+    """
+    path = pytestconfig.stash[_run_dir] / "others" / new_id()
+    path.mkdir(parents=True)
+    yield path
+    Stack(path, environ={}).stop()
+    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")

@@ -26,14 +26,8 @@ PATH_ONLY = {"PATH": os.environ["PATH"]}
 
 
 @pytest.fixture
-def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    run_dir = tmp_path_factory.mktemp("run")
-    # The system user that Postgres runs as where we are root must be able to pass through.
-    for folder in (run_dir, *run_dir.parents):
-        if folder.stat().st_uid == os.geteuid():
-            folder.chmod(folder.stat().st_mode | 0o011)
-    yield run_dir
-    Stack(run_dir, environ=PATH_ONLY).stop()
+def run_dir(other_run_dir: Path) -> Path:
+    return other_run_dir
 
 
 def processes_of(run_dir: Path) -> list[str]:
@@ -199,6 +193,7 @@ def test_a_part_that_dies_shows_the_end_of_its_log(run_dir: Path) -> None:
     assert "valkey did not start: it ended at once" in str(caught.value)
     assert "cannot read the frobnicator" in str(caught.value)
     assert "earlier run" not in str(caught.value)
+    assert f"what to do: read {log}" in str(caught.value), "it is installed, or it would not run"
 
 
 def test_a_named_service_is_used_and_nothing_is_started(run_dir: Path) -> None:
