@@ -3,6 +3,10 @@
 Payloads are encrypted with AES-256-GCM under a key of the ring `PAYLOAD_KEYS`; the key's id
 travels in the payload's metadata, so that keys can be rotated: put a new one first, drop
 the old one when no run that used it is kept any longer.
+
+Two things stay readable, since operators need them and nobody is named in them: what is given
+as `OperatorText`, and the metadata of a run with its current details. Temporal keeps failures'
+messages apart from payloads; they stay readable too, their details do not.
 """
 
 from __future__ import annotations
@@ -10,8 +14,8 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
@@ -28,23 +32,39 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import DataConverter, PayloadCodec
 from temporalio.runtime import Runtime
 
+from domain.operators import OperatorText
 from infra.settings import Settings
 
 ENCODING = b"binary/encrypted"
 _NONCE_BYTES = 12
+_FOR_OPERATORS = "for-operators"
+"""Metadata of a payload that is not to be encrypted."""
+_RUN_METADATA = b"temporal.api.sdk.v1.WorkflowMetadata"
+"""What the UI asks a worker for, to show the current details."""
 
 
 class UnknownPayloadKey(Exception):
     """A payload was encrypted with a key that `PAYLOAD_KEYS` does not hold."""
 
 
+class MarkingConverter(PydanticPayloadConverter):
+    """Pydantic's conversion; marks what is meant for operators."""
+
+    def to_payloads(self, values: Sequence[Any]) -> list[Payload]:
+        payloads = super().to_payloads(values)
+        for value, payload in zip(values, payloads, strict=True):
+            if isinstance(value, OperatorText):
+                payload.metadata[_FOR_OPERATORS] = b"1"
+        return payloads
+
+
 class EncryptingCodec(PayloadCodec):
-    """Encrypts every payload. What is not encrypted (an older run, an operator's update sent
-    from the command line) is passed through on the way in."""
+    """Encrypts every payload that is not for operators. What is not encrypted (an older run,
+    an operator's update sent from the command line) is passed through on the way in."""
 
     def __init__(self, keys: Mapping[str, SecretStr]) -> None:
         self._ciphers = {
@@ -54,7 +74,10 @@ class EncryptingCodec(PayloadCodec):
         self._current = next(iter(self._ciphers))
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return [self._encrypt(payload) for payload in payloads]
+        return [
+            payload if _is_for_operators(payload) else self._encrypt(payload)
+            for payload in payloads
+        ]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         return [
@@ -79,10 +102,16 @@ class EncryptingCodec(PayloadCodec):
         return Payload.FromString(cipher.decrypt(nonce, sealed, None))
 
 
+def _is_for_operators(payload: Payload) -> bool:
+    return (
+        _FOR_OPERATORS in payload.metadata or payload.metadata.get("messageType") == _RUN_METADATA
+    )
+
+
 def data_converter(settings: Settings) -> DataConverter:
-    """Pydantic's conversion under encryption; failures' messages are encrypted too."""
-    return replace(
-        pydantic_data_converter,
+    """Pydantic's conversion under encryption."""
+    return DataConverter(
+        payload_converter_class=MarkingConverter,
         payload_codec=EncryptingCodec(settings.payload_keys),
     )
 
@@ -124,7 +153,7 @@ async def ensure_schedule(
             id=workflow_id,
             task_queue=task_queue,
             execution_timeout=every * 0.9,
-            static_summary=note,
+            static_summary=OperatorText(note),
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(

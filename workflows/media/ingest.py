@@ -19,6 +19,7 @@ from temporalio.workflow import ActivityCancellationType
 with workflow.unsafe.imports_passed_through():
     from domain.media.rejections import RejectionCode
     from domain.media.states import IngestStep, MediaKind, MediaState
+    from domain.operators import OperatorText
     from workflows import policies
     from workflows.attention import (
         Attention,
@@ -237,7 +238,7 @@ class IngestMedia:
             heartbeat_timeout=policy.heartbeat,
             retry_policy=policy.retry,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=summary or TITLES[step],
+            summary=OperatorText(summary or TITLES[step]),
             priority=urgency,
         )
 

@@ -15,6 +15,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from domain.ids import delete_workflow_id, ingest_workflow_id
+from domain.operators import OperatorText
 from workflows.attributes import CREATOR_ID, JOB_KIND, JOB_STEP, MEDIA_ID, NEEDS_ATTENTION
 from workflows.media.delete import DeleteMedia
 from workflows.media.ingest import IngestMedia
@@ -40,7 +41,7 @@ async def start_ingest(client: Client, job: IngestInput, *, queue_prefix: str, k
             search_attributes=_attributes(
                 "ingest", creator_id=job.creator_id, media_id=job.media_id
             ),
-            static_summary=f"{verb} of one {kind}",
+            static_summary=OperatorText(f"{verb} of one {kind}"),
             static_details=_INGEST_DETAILS,
         )
     except WorkflowAlreadyStartedError:
@@ -62,7 +63,7 @@ async def start_deletion(
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             search_attributes=_attributes("delete", creator_id=creator_id, media_id=order.media_id),
-            static_summary="Delete one media everywhere",
+            static_summary=OperatorText("Delete one media everywhere"),
         )
     except WorkflowAlreadyStartedError:
         return workflow_id
@@ -81,7 +82,7 @@ def _attributes(kind: str, *, creator_id: str, media_id: str) -> TypedSearchAttr
     )
 
 
-_INGEST_DETAILS = """\
+_INGEST_DETAILS = OperatorText("""\
 Brings an uploaded file from quarantine to renditions that can be served.
 
 | step | what it does |
@@ -94,4 +95,4 @@ Brings an uploaded file from quarantine to renditions that can be served.
 
 When a step's retries are spent the run waits here with `NeedsAttention = true`; the current \
 details say what to do.
-"""
+""")

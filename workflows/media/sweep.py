@@ -5,6 +5,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from domain.operators import OperatorText
     from workflows import policies
     from workflows.media import steps
     from workflows.media.messages import SweepReport
@@ -22,5 +23,7 @@ class SweepMedia:
             task_queue=sibling_queue(Queue.IO, own=workflow.info().task_queue),
             start_to_close_timeout=policies.ERASE.start_to_close,
             retry_policy=policies.SWEEP_RETRY,
-            summary="Expiring uploads, starting unstarted runs, keeping retention times",
+            summary=OperatorText(
+                "Expiring uploads, starting unstarted runs, keeping retention times"
+            ),
         )
