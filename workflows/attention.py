@@ -43,6 +43,8 @@ class BlockedStep:
     """A step that waits for an operator."""
 
     step: str
+    reason: str
+    """A code or the name of an error; `docs/operations.md` says what to do about each."""
     cause: str
     skippable: bool
     consequence: str
@@ -81,7 +83,8 @@ class Attention:
             try:
                 return await attempt()
             except ActivityError as error:
-                cause = self._cause_for_operator(error)
+                _let_pass(error)
+                cause = error
             await self._wait(step, cause, None)
 
     async def run_skippable(
@@ -95,20 +98,21 @@ class Attention:
             try:
                 return await attempt()
             except ActivityError as error:
-                cause = self._cause_for_operator(error)
+                _let_pass(error)
+                cause = error
             if await self._wait(step, cause, if_skipped) == "skip":
                 return Skipped(step)
 
-    @staticmethod
-    def _cause_for_operator(error: ActivityError) -> str:
-        if is_cancelled_exception(error) or failure_type(error) == REJECTED:
-            raise error
-        return plain_cause(error)
-
-    async def _wait(self, step: str, cause: str, if_skipped: str | None) -> str:
+    async def _wait(self, step: str, error: ActivityError, if_skipped: str | None) -> str:
         blocked = self._blocked.get(step)
         if blocked is None:
-            blocked = BlockedStep(step, cause, if_skipped is not None, if_skipped or "")
+            blocked = BlockedStep(
+                step=step,
+                reason=reason_of(error),
+                cause=plain_cause(error),
+                skippable=if_skipped is not None,
+                consequence=if_skipped or "",
+            )
             self._blocked[step] = blocked
             await self._show(blocked)
         await workflow.wait_condition(lambda: blocked.decision is not None)
@@ -146,6 +150,8 @@ def attention_text(blocked: BlockedStep) -> str:
     """What an operator reads in the UI: what happened, what to do."""
     lines = [
         f"### Needs attention: {blocked.step}",
+        f"Reason: `{blocked.reason}` (see the runbook in `docs/operations.md`)",
+        "",
         f"The step was tried until its budget was spent. Last cause: {blocked.cause}",
         "",
         "When the cause is gone, send the update `retry_step` with",
@@ -158,9 +164,28 @@ def attention_text(blocked: BlockedStep) -> str:
     return "\n".join(lines)
 
 
+def _let_pass(error: ActivityError) -> None:
+    """Raise what is no operator's matter: a refused file, and cancellation."""
+    if is_cancelled_exception(error) or failure_type(error) == REJECTED:
+        raise error
+
+
 def failure_type(error: ActivityError) -> str | None:
     cause = error.cause
     return cause.type if isinstance(cause, ApplicationError) else None
+
+
+def reason_of(error: ActivityError) -> str:
+    """By what the runbook is looked up: the code of one of our own errors, which kind of
+    time-out it was, or the name of an error that nobody foresaw."""
+    cause = error.cause
+    if isinstance(cause, TimeoutError):
+        return f"timeout_{cause.type.name.lower()}" if cause.type else "timeout"
+    if isinstance(cause, ApplicationError):
+        if cause.details:
+            return str(cause.details[0])
+        return cause.type or "unknown"
+    return type(cause or error).__name__
 
 
 def plain_cause(error: ActivityError) -> str:

@@ -23,10 +23,9 @@ Handle = WorkflowHandle[IngestMedia, IngestResult]
 
 
 @asynccontextmanager
-async def running(client: Client, scripted: Scripted) -> AsyncIterator[Handle]:
-    """One ingest on workers of its own."""
+async def serving(client: Client, scripted: Scripted) -> AsyncIterator[str]:
+    """Workers on queues of their own; gives the queues' prefix."""
     prefix = f"t{uuid4().hex[:8]}-"
-    media_id = str(uuid4())
     workers = [
         Worker(
             client,
@@ -45,6 +44,14 @@ async def running(client: Client, scripted: Scripted) -> AsyncIterator[Handle]:
         ),
     ]
     async with workers[0], workers[1], workers[2]:
+        yield prefix
+
+
+@asynccontextmanager
+async def running(client: Client, scripted: Scripted) -> AsyncIterator[Handle]:
+    """One ingest on workers of its own."""
+    media_id = str(uuid4())
+    async with serving(client, scripted) as prefix:
         await start_ingest(
             client,
             IngestInput(media_id=media_id, creator_id=str(uuid4())),
