@@ -24,7 +24,7 @@ from domain.media.images import (
 )
 from domain.media.states import RenditionKind
 from infra.images import previews
-from infra.images.loading import Opened, open_picture, reason_of, rejection
+from infra.images.loading import Opened, openers_for, reason_of, rejection
 from infra.images.pixels import frames_at, resized
 from infra.images.watermark import watermarked
 from infra.images.writing import Plate, Timing, write_animation
@@ -43,7 +43,7 @@ def render(argument: dict[str, Any]) -> dict[str, Any]:
         MediaRejected: the picture breaks a limit or can't be decoded.
     """
     policy = _policy(argument["policy"])
-    opened = open_picture(Path(argument["source"]), argument["content_type"], policy)
+    opened, frames = _decoded(Path(argument["source"]), argument["content_type"], policy)
     width, height = opened.shown_size
     if argument["is_poster"]:
         plans = poster_renditions_for(policy, width=width, height=height)
@@ -51,8 +51,6 @@ def render(argument: dict[str, Any]) -> dict[str, Any]:
         plans = renditions_for(
             policy, width=width, height=height, frames=opened.frames, only=argument["only"]
         )
-    sizes = sizes_for(policy, width=width, height=height)
-    frames = _decoded(opened, *sizes[0])
     kitchen = _Kitchen(
         policy=policy,
         out_dir=Path(argument["out_dir"]),
@@ -60,7 +58,7 @@ def render(argument: dict[str, Any]) -> dict[str, Any]:
         timing=Timing(tuple(opened.delays_ms), opened.loops) if opened.frames > 1 else None,
         threads=argument["threads"],
     )
-    levels = kitchen.serve(frames, sizes, plans)
+    levels = kitchen.serve(frames, sizes_for(policy, width=width, height=height), plans)
     return {
         "width": width,
         "height": height,
@@ -87,17 +85,27 @@ def _policy(fields: dict[str, Any]) -> ImagePolicy:
     )
 
 
-def _decoded(opened: Opened, width: int, height: int) -> list[pyvips.Image]:
-    try:
-        frames = frames_at(opened, width, height)
-    except (MediaRejected, MemoryError):
-        raise
-    except Exception as error:
-        # Decoders raise whatever broken pixels made them stumble on.
-        raise rejection([reason_of(error)]) from error
-    if not frames:
-        raise rejection(["no frame"])
-    return frames
+def _decoded(
+    source: Path, content_type: str, policy: ImagePolicy
+) -> tuple[Opened, list[pyvips.Image]]:
+    """Every pixel of the picture, at its largest size, from the first reader that gets there."""
+    failures: list[str] = []
+    for opener in openers_for(content_type):
+        try:
+            opened = opener(source, policy)
+            width, height = opened.shown_size
+            largest = sizes_for(policy, width=width, height=height)[0]
+            frames = frames_at(opened, *largest)
+        except (MediaRejected, MemoryError):
+            raise
+        except Exception as error:
+            # Decoders raise whatever the broken bytes made them stumble on.
+            failures.append(reason_of(error))
+        else:
+            if frames:
+                return opened, frames
+            failures.append("no frame")
+    raise rejection(failures)
 
 
 class _Kitchen:

@@ -21,6 +21,7 @@ from domain.media.images import ImagePolicy
 from domain.media.jpegxl import size_of
 from domain.media.rejections import RejectionCode
 from infra.images.pillow import vips_from_pillow
+from infra.sandbox.errors import tells_of_memory
 
 # Limits are ours and depend on settings; Pillow's own would warn or raise below them.
 Image.MAX_IMAGE_PIXELS = None
@@ -28,6 +29,7 @@ Image.MAX_IMAGE_PIXELS = None
 Image.init()
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
+JPEG_END = b"\xff\xd9"
 JPEG_SHRINKS = (8, 4, 2)
 HEAD_BYTES = 64 * 1024
 DELAY_MS = 100
@@ -60,26 +62,25 @@ class Opened:
         return self.width, self.height
 
 
-def open_picture(path: Path, content_type: str, policy: ImagePolicy) -> Opened:
-    """Read the header.
+Opener = Callable[[Path, ImagePolicy], Opened]
+"""Reads the header and holds it against the limits.
+
+Raises:
+    MediaRejected: `decompression_bomb`, `too_many_frames`; final, whatever others may read.
+    Exception: whatever the decoder's parsing stumbled on; another one may know better.
+"""
+
+
+def openers_for(content_type: str) -> tuple[Opener, ...]:
+    """The readers of a type, to be tried in order.
 
     Raises:
-        MediaRejected: `unsupported_type`, `decompression_bomb`, `too_many_frames`, or
-            `corrupt_media` and `unsupported_codec` where the header already shows it.
+        MediaRejected: `unsupported_type`.
     """
     openers = _OPENERS.get(content_type)
     if openers is None:
         raise MediaRejected(RejectionCode.UNSUPPORTED_TYPE, content_type=content_type)
-    failures: list[str] = []
-    for opener in openers:
-        try:
-            return opener(path, policy)
-        except (MediaRejected, MemoryError):
-            raise
-        except Exception as error:
-            # Decoders raise whatever their parsing stumbled on; the next one may know better.
-            failures.append(reason_of(error))
-    raise rejection(failures)
+    return openers
 
 
 def reason_of(error: Exception) -> str:
@@ -89,7 +90,7 @@ def reason_of(error: Exception) -> str:
         MemoryError: the decoder ran out of memory, which is not the file's fault alone.
     """
     said = str(error).strip()
-    if "out of memory" in said.lower() or "memory allocation" in said.lower():
+    if tells_of_memory(said):
         raise MemoryError(said)
     lines = [line.strip() for line in said.splitlines()]
     telling = [line for line in lines if line and not line.startswith("unable to")] or lines
@@ -98,6 +99,7 @@ def reason_of(error: Exception) -> str:
 
 
 def rejection(failures: Sequence[str]) -> MediaRejected:
+    """What to tell of a picture that none of its readers could read."""
     text = "; ".join(failures)
     lowered = text.lower()
     is_unsupported = "unsupported" in lowered or "not supported" in lowered
@@ -142,7 +144,30 @@ def _orientation(image: pyvips.Image) -> int:
 
 
 def _open_jpeg(path: Path, policy: ImagePolicy) -> Opened:
-    header = pyvips.Image.jpegload(str(path), access="sequential", fail_on="truncated")
+    return _jpeg(
+        lambda shrink: pyvips.Image.jpegload(
+            str(path), shrink=shrink, access="sequential", fail_on="truncated"
+        ),
+        policy,
+    )
+
+
+def _open_endless_jpeg(path: Path, policy: ImagePolicy) -> Opened:
+    """A JPEG that lacks nothing but its end marker, as some cameras and tools leave it.
+
+    With the marker put back, one that is really cut off still warns, and is refused.
+    """
+    whole = path.read_bytes() + JPEG_END
+    return _jpeg(
+        lambda shrink: pyvips.Image.jpegload_buffer(
+            whole, shrink=shrink, access="sequential", fail_on="warning"
+        ),
+        policy,
+    )
+
+
+def _jpeg(load: Callable[[int], pyvips.Image], policy: ImagePolicy) -> Opened:
+    header = load(1)
     check_size(policy, width=header.width, height=header.height, frames=1)
 
     def decode(width: int, height: int) -> Iterator[pyvips.Image]:
@@ -155,17 +180,15 @@ def _open_jpeg(path: Path, policy: ImagePolicy) -> Opened:
             ),
             1,
         )
-        yield pyvips.Image.jpegload(
-            str(path), shrink=shrink, access="sequential", fail_on="truncated"
-        )
+        yield load(shrink)
 
     return Opened(header.width, header.height, _orientation(header), "jpeg", decode)
 
 
-def _open_still(loader: str) -> Callable[[Path, ImagePolicy], Opened]:
+def _open_still(loader: str, fail_on: str = "truncated") -> Opener:
     def open_still(path: Path, policy: ImagePolicy) -> Opened:
         load = getattr(pyvips.Image, loader)
-        image = load(str(path), access="sequential", fail_on="truncated")
+        image = load(str(path), access="sequential", fail_on=fail_on)
         check_size(policy, width=image.width, height=image.height, frames=1)
 
         def decode(_width: int, _height: int) -> Iterator[pyvips.Image]:
@@ -178,7 +201,7 @@ def _open_still(loader: str) -> Callable[[Path, ImagePolicy], Opened]:
     return open_still
 
 
-def _open_pages(loader: str) -> Callable[[Path, ImagePolicy], Opened]:
+def _open_pages(loader: str) -> Opener:
     """GIF and WebP: one long strip of frames, cut up after it is decoded."""
 
     def open_pages(path: Path, policy: ImagePolicy) -> Opened:
@@ -215,7 +238,7 @@ def _open_pages(loader: str) -> Callable[[Path, ImagePolicy], Opened]:
 # --- Pillow ----------------------------------------------------------------------------------
 
 
-def _open_pillow(format: str) -> Callable[[Path, ImagePolicy], Opened]:
+def _open_pillow(format: str) -> Opener:
     """Kinds that this libvips has no loader for, and animations that it sees as stills."""
 
     def open_pillow(path: Path, policy: ImagePolicy) -> Opened:
@@ -280,13 +303,13 @@ def _open_heif(path: Path, policy: ImagePolicy) -> Opened:
     return Opened(width, height, 1, "heif", decode)
 
 
-_OPENERS: dict[str, tuple[Callable[[Path, ImagePolicy], Opened], ...]] = {
-    "image/jpeg": (_open_jpeg,),
+_OPENERS: dict[str, tuple[Opener, ...]] = {
+    "image/jpeg": (_open_jpeg, _open_endless_jpeg),
     "image/png": (_open_still("pngload"),),
     "image/apng": (_open_pillow("PNG"),),
     "image/gif": (_open_pages("gifload"),),
     "image/webp": (_open_pages("webpload"),),
-    "image/tiff": (_open_still("tiffload"), _open_pillow("TIFF")),
+    "image/tiff": (_open_still("tiffload", fail_on="error"), _open_pillow("TIFF")),
     "image/bmp": (_open_pillow("BMP"),),
     "image/jp2": (_open_pillow("JPEG2000"),),
     "image/jxl": (_open_jxl,),
@@ -296,4 +319,3 @@ _OPENERS: dict[str, tuple[Callable[[Path, ImagePolicy], Opened], ...]] = {
     "image/heic-sequence": (_open_heif,),
     "image/heif-sequence": (_open_heif, _open_still("heifload")),
 }
-CONTENT_TYPES = frozenset(_OPENERS)

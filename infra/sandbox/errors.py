@@ -16,6 +16,7 @@ The activity decides which of these speaks against the file and which asks for a
 
 from __future__ import annotations
 
+import re
 import signal
 
 from domain.errors import FansworldError
@@ -71,3 +72,18 @@ class SandboxUnavailable(FansworldError):
     """This machine can't confine decoders, so a worker must not start on it."""
 
     code = "sandbox_unavailable"
+
+
+_MEMORY_SIGNS = re.compile(
+    r"""cannot\ allocate\ memory | out\ of\ memory | bad_alloc | memoryerror
+    | memory\ allocation | unable\ to\ allocate
+    | failed\ to\ allocate\ \d+\ bytes                       # GLib, before it aborts
+    | can't\ start\ new\ thread | error\ creating\ thread    # no room for a stack
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def tells_of_memory(said: str) -> bool:
+    """Whether what a decoder said means that it got no more memory."""
+    return _MEMORY_SIGNS.search(said) is not None

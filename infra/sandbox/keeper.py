@@ -23,6 +23,7 @@ from infra.sandbox.errors import (
     ChildStalled,
     ChildTimedOut,
     ChildWroteTooMuch,
+    tells_of_memory,
 )
 from infra.sandbox.limits import CommandResult, Limits, Usage
 
@@ -33,13 +34,6 @@ LINES_WAITING_MAX = 1000
 DRAIN_SECONDS = 1.0
 
 _LAUNCHER = "import sys; sys.path.append(sys.argv[1]); import confine; confine.main(sys.argv[2:])"
-_OUT_OF_MEMORY_SIGNS = (
-    "cannot allocate memory",
-    "out of memory",
-    "bad_alloc",
-    "failed to allocate",
-    "memoryerror",
-)
 
 
 class Keeper:
@@ -257,12 +251,11 @@ def fault_of(code: int, stderr_tail: str, usage: Usage, limits: Limits) -> Child
         return ChildTimedOut(
             f"used more than {limits.cpu_seconds} s of CPU", cpu_seconds=limits.cpu_seconds
         )
-    said = stderr_tail.lower()
-    if code == -signal.SIGXFSZ or "file too large" in said:
+    if code == -signal.SIGXFSZ or "file too large" in stderr_tail.lower():
         return ChildWroteTooMuch(
             f"wrote a file of more than {limits.file_bytes} bytes", bytes_max=limits.file_bytes
         )
-    if any(sign in said for sign in _OUT_OF_MEMORY_SIGNS):
+    if tells_of_memory(stderr_tail):
         return ChildOutOfMemory(
             f"needed more than {limits.memory_bytes} bytes of memory",
             memory_bytes=limits.memory_bytes,
