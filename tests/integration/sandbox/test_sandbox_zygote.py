@@ -111,7 +111,8 @@ def test_a_child_holds_nothing_of_its_siblings_or_the_worker(
     assert held["threads"] == 1
     assert set(held["environment"]) <= {
         *("PATH", "LANG", "HOME", "PYTHONPATH", "MALLOC_ARENA_MAX", "LC_CTYPE"),
-        *("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "VIPS_BLOCK_UNTRUSTED"),
+        *("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "VIPS_BLOCK_UNTRUSTED", "VIPS_CONCURRENCY"),
+        "GLIBC_TUNABLES",
     }
 
 
