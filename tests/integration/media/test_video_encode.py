@@ -246,7 +246,11 @@ def test_a_change_of_size_in_mid_stream_keeps_count_and_size(tmp_path: Path) -> 
 @pytest.mark.parametrize("ending", ["ts", "avi", "webm"])
 def test_ranges_of_other_containers_join_without_a_gap(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"clip.{ending}"
-    codec = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "16") if ending == "webm" else FAST_H264
+    codec = (
+        ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "16")
+        if ending == "webm"
+        else FAST_H264
+    )
     ffmpeg(*picture(9, size="320x240"), *codec, path)
     encoded = encode(path, tmp_path / "out", ranges=((0, 1), (1, 2), (2, None)))
     frames = grid_for(encoded.source, POLICY).frame_count
