@@ -160,10 +160,10 @@ def storage(settings: Settings) -> Iterator[Storage]:
 
 @pytest.fixture
 def valkey(settings: Settings) -> Iterator[Redis]:
-    """This worker's Valkey database, empty again after the test."""
+    """This worker's Valkey database, empty at first: an API of an earlier test wrote to it too."""
     with make_valkey(settings) as client:
-        yield client
         client.flushdb()
+        yield client
 
 
 @pytest.fixture
