@@ -10,6 +10,7 @@ Each line may be the last one that a process reaches, and each may be repeated:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,7 +25,8 @@ from domain.media.rejections import RejectionCode
 from domain.media.states import MediaState
 from domain.media.uploads import PartPlan
 from infra.db import async_transaction
-from infra.models import Media, Upload
+from infra.models import AuditEntry, Media, Upload
+from infra.queries import audit
 from infra.queries.uploads import load_upload
 from infra.storage import ArrivedPart, StoredObject
 
@@ -74,13 +76,29 @@ async def _settle(
     media.original_bytes, media.updated_at = stored.bytes, now
     if stored.bytes != upload.declared_bytes:
         # The parts are joined, so they can't be sent again.
-        media.state = MediaState.REJECTED
-        media.rejection_code = RejectionCode.SIZE_MISMATCH
-        media.rejection_detail = RejectionCode.SIZE_MISMATCH.sentence
+        await _reject_wrong_size(session, parts, media)
         return upload, media
     media.state = MediaState.PROCESSING
     media.workflow_id = ingest_workflow_id(media.id, media.generation)
     return upload, media
+
+
+async def _reject_wrong_size(session: AsyncSession, parts: Parts, media: Media) -> None:
+    """As a run that refuses a file leaves it: no run will ever look at this one."""
+    media.state = MediaState.REJECTED
+    media.rejection_code = RejectionCode.SIZE_MISMATCH
+    media.rejection_detail = RejectionCode.SIZE_MISMATCH.sentence
+    media.retain_original_until = media.updated_at + timedelta(
+        days=parts.settings.quarantine_rejected_retention_days
+    )
+    entry = AuditEntry(
+        actor_name="system",
+        action="media.rejected",
+        subject_type="media",
+        subject_id=media.id,
+        detail={"code": media.rejection_code, "generation": media.generation},
+    )
+    await session.run_sync(audit.record, entry)
 
 
 def _join(parts: Parts, upload: Upload, claimed: Sequence[CompletedPart] | None) -> StoredObject:

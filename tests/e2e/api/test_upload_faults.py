@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select, update
 
 from domain.accounts import Role
 from infra.db import transaction
-from infra.models import Media, Upload
+from infra.models import AuditEntry, Media, Upload
 from infra.settings import Settings
 from infra.storage import Storage
 from tests.e2e.api.uploading import (
@@ -126,6 +126,13 @@ def test_joined_parts_of_another_size_are_rejected_for_good(
     media = client.get(f"/api/v1/media/{upload['media_id']}").json()
     assert media["state"] == "rejected"
     assert media["manage"]["rejection"]["code"] == "size_mismatch"
+    with transaction(engine) as session:
+        rejected = session.get_one(Media, upload["media_id"])
+        assert rejected.retain_original_until is not None, "the sweep would never delete it"
+        (entry,) = session.scalars(
+            select(AuditEntry).where(AuditEntry.subject_id == upload["media_id"])
+        )
+        assert (entry.action, entry.detail["code"]) == ("media.rejected", "size_mismatch")
 
 
 def test_one_put_of_another_size_can_be_sent_again(
