@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import DateTime, Engine, select, update
 from temporalio.client import Client
 
 from activities.parts import open_media_parts
@@ -24,16 +24,19 @@ from devstack.part import NotReady
 from devstack.stack import ROOT, settings_from
 from domain.access import GrantSource
 from domain.accounts import Role
+from domain.ids import sweep_workflow_id
 from infra.db import transaction
 from infra.ids import new_id
-from infra.models import AuditEntry, Creator, Entitlement, Media, Rendition, User
+from infra.models import AuditEntry, Creator, Entitlement, Media, Rendition, Upload, User
 from infra.settings import Settings
 from infra.storage import Storage
 from infra.temporal import connect
 from tests.e2e.media.person import Person
 from tests.harness.api import RunningApi, serving
 from worker import build_workers
-from workflows.queues import Queue
+from workflows.media.messages import SweepReport
+from workflows.media.sweep import SweepMedia
+from workflows.queues import Queue, queue_name
 
 T = TypeVar("T")
 
@@ -168,6 +171,31 @@ class Platform:
             name: sorted(each.key for each in storage.list_prefix(bucket, prefix))
             for name, (bucket, prefix) in places.items()
         }
+
+    def age(self, media_id: str, by: timedelta) -> None:
+        """Move a media's and its upload's moments into the past, as if so much time had gone."""
+        with transaction(self.engine) as session:
+            for table, key in ((Media, Media.id), (Upload, Upload.media_id)):
+                moments = [
+                    column
+                    for column in table.__table__.columns
+                    if isinstance(column.type, DateTime)
+                ]
+                session.execute(
+                    update(table)
+                    .where(key == media_id)
+                    .values({column.name: column - by for column in moments})
+                )
+
+    def sweep(self) -> SweepReport:
+        """One tick of the sweep, on this platform's workers."""
+        return self.ask(
+            lambda client: client.execute_workflow(
+                SweepMedia.run,
+                id=f"{self.settings.task_queue_prefix}{sweep_workflow_id('test')}:{new_id()}",
+                task_queue=queue_name(Queue.WORKFLOWS, prefix=self.settings.task_queue_prefix),
+            )
+        )
 
     def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
         """Put a question to Temporal."""
