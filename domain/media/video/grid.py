@@ -37,7 +37,8 @@ def output_frame_rate(source: SourceVideo, policy: VideoPolicy) -> Fraction:
 
     The source's own, where it is exact and fits; a fraction of it above the limit (120 → 60),
     a multiple of it where it is very slow; the next standard rate where frames come
-    irregularly or the container's number is no real one (24.0064).
+    irregularly or the container's number is no real one (24.0064), unless it is one but for
+    rounding.
     """
     rate = source.frame_rate
     if rate > policy.frame_rate_max:
@@ -46,6 +47,9 @@ def output_frame_rate(source: SourceVideo, policy: VideoPolicy) -> Fraction:
         rate = rate * ceil(_RATE_MIN / rate)
     nearest = min(_STANDARD_RATES, key=lambda standard: abs(standard - rate))
     if abs(nearest - rate) * 2000 <= rate:
+        rate = nearest
+    elif source.variable_frame_rate and abs(nearest - rate) * 80 <= rate:
+        # Measured in whole milliseconds, 30 frames a second are 33 apart and seem to be 30.3.
         rate = nearest
     elif source.variable_frame_rate:
         rate = next((standard for standard in _STANDARD_RATES if standard >= rate), rate)

@@ -138,6 +138,8 @@ def test_the_policy_bounds_the_top() -> None:
         (Fraction(15, 2), False, 15),
         (Fraction(133, 10), True, 15),
         (Fraction(2988, 100), True, Fraction(30000, 1001)),
+        (Fraction(1000, 33), True, 30),
+        (Fraction(1000, 83), True, 12),
         (18, False, 18),
         (1000, True, Fraction(60000, 1001)),
     ],
