@@ -73,7 +73,7 @@ class DeleteMedia:
             start_to_close_timeout=policies.RECORD.start_to_close,
             retry_policy=policies.RECORD.retry,
         )
-        return f"{choice.step}: tried again"
+        return OperatorText(f"{choice.step}: tried again")
 
     @retry_step.validator
     def _check_retry(self, choice: OperatorChoice) -> None:

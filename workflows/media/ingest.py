@@ -320,7 +320,7 @@ class IngestMedia:
         """Run a waiting step again with a fresh budget."""
         self._attention.decide(choice, skip=False)
         await self._audit("media.step_retried", choice)
-        return f"{choice.step}: tried again"
+        return OperatorText(f"{choice.step}: tried again")
 
     @retry_step.validator
     def _check_retry(self, choice: OperatorChoice) -> None:
@@ -331,7 +331,7 @@ class IngestMedia:
         """Go on without a waiting step, where that is safe."""
         self._attention.decide(choice, skip=True)
         await self._audit("media.step_skipped", choice)
-        return f"{choice.step}: skipped"
+        return OperatorText(f"{choice.step}: skipped")
 
     @skip_step.validator
     def _check_skip(self, choice: OperatorChoice) -> None:

@@ -91,7 +91,10 @@ async def test_a_spent_budget_waits_for_an_operator_and_retries(workflow_client:
         seen = await handle.describe()
         assert seen.typed_search_attributes[NEEDS_ATTENTION] is True
         assert seen.typed_search_attributes[JOB_STEP] == "render"
-        await handle.execute_update(IngestMedia.retry_step, OperatorChoice("render", "ada", "ok"))
+        said = await handle.execute_update(
+            IngestMedia.retry_step, OperatorChoice("render", "ada", "ok")
+        )
+        assert said == "render: tried again"
         assert (await handle.result()).state == MediaState.READY
         assert (await handle.describe()).typed_search_attributes[NEEDS_ATTENTION] is False
     assert [mark.needs_attention for mark in scripted.marks] == [True, False]
