@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import Any, cast
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -33,6 +36,10 @@ class Temporal(Part):
         program = program_beside_python("temporal", part=self)
         home = place.run_dir / "temporal"
         home.mkdir(parents=True, exist_ok=True)
+        database = home / "temporal.db"
+        if database.exists() and not _is_whole(database):
+            for file in home.glob(f"{database.name}*"):
+                file.unlink()
         ports = place.ports
         return Launch(
             (
@@ -40,7 +47,7 @@ class Temporal(Part):
                 "server",
                 "start-dev",
                 "--ip=127.0.0.1",
-                f"--db-filename={home / 'temporal.db'}",
+                f"--db-filename={database}",
                 f"--port={ports['temporal']}",
                 f"--ui-port={ports['temporal_ui']}",
                 f"--http-port={ports['temporal_http']}",
@@ -69,6 +76,18 @@ class Temporal(Part):
     def address(self, environment: Mapping[str, str]) -> str:
         ui = environment.get("TEMPORAL_UI_URL")
         return environment["TEMPORAL_ADDRESS"] + (f"  UI {ui}" if ui else "")
+
+
+def _is_whole(database: Path) -> bool:
+    """Whether the server once came to the end of making it, which is a namespace.
+
+    One that was killed before that leaves some of the tables, and never adds the others.
+    """
+    with closing(sqlite3.connect(database)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if "namespaces" not in tables:
+            return False
+        return connection.execute("SELECT 1 FROM namespaces").fetchone() is not None
 
 
 async def _check(environment: Mapping[str, str]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from devstack.part import Launch, PartFailed, Place
 from devstack.postgres import Postgres
 from devstack.processes import ProcessRecord, boot_id, start_ticks
 from devstack.stack import ROOT, Stack, StackFailed, settings_from
+from devstack.temporal import Temporal
 from devstack.valkey import Valkey
 
 PATH_ONLY = {"PATH": os.environ["PATH"]}
@@ -132,6 +135,22 @@ def test_a_start_after_a_killed_start_recovers(run_dir: Path) -> None:
         assert stack.environment["DATABASE_URL"]
     stack.stop()
     assert processes_of(run_dir) == []
+
+
+def test_temporals_database_is_kept_unless_a_killed_server_left_it_half_made(
+    run_dir: Path,
+) -> None:
+    database = run_dir / "temporal" / "temporal.db"
+    stack = Stack(run_dir, parts=[Temporal()], environ=PATH_ONLY, durable=False)
+    stack.start()
+    made = database.stat().st_ino
+    stack.kill("temporal")
+    stack.start()
+    stack.stop()
+    assert database.stat().st_ino == made
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DROP TABLE namespaces")
+    stack.start()
 
 
 def test_a_part_that_no_longer_answers_is_started_anew(run_dir: Path) -> None:
