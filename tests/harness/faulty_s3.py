@@ -20,6 +20,10 @@ _ERROR_BODY = (
     b"<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message>"
     b"</Error>"
 )
+_DENIED_BODY = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    b"<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>"
+)
 
 
 class Fault(Enum):
@@ -42,7 +46,19 @@ class FaultyS3:
     calls: list[str] = field(default_factory=list)
     """`METHOD operation` of each call."""
     address: str = ""
+    _denied: frozenset[tuple[str, str]] = frozenset()
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def deny(self, method: str, path_part: str) -> None:
+        """Answer 403 to every such call on a path that holds this, until it is allowed."""
+        self._denied |= {(method, path_part)}
+
+    def allow(self, method: str, path_part: str) -> None:
+        self._denied -= {(method, path_part)}
+
+    def is_denied(self, method: str, target: str) -> bool:
+        path = urlsplit(target).path
+        return any(method == each and part in path for each, part in self._denied)
 
     @contextmanager
     def running(self) -> Iterator[FaultyS3]:
@@ -88,7 +104,9 @@ def _handler_for(store: FaultyS3) -> type[BaseHTTPRequestHandler]:
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             fault = store.note(_operation(self.command, self.path))
-            if fault is Fault.REFUSED:
+            if store.is_denied(self.command, self.path):
+                self._answer(403, {"Content-Type": "application/xml"}, _DENIED_BODY)
+            elif fault is Fault.REFUSED:
                 self._answer(503, {"Content-Type": "application/xml"}, _ERROR_BODY)
             elif fault is Fault.ERROR_IN_200:
                 self._answer(200, {"Content-Type": "application/xml"}, _ERROR_BODY)
