@@ -53,17 +53,23 @@ async def follow_media(
     if media.media_state.is_final:
         return
     user_id, state = opened.viewer.user_id or "", media.media_state
+    percent = media.progress_percent
     live = follow_progress(parts.valkey, media.id, last_event_id, generation=media.generation)
     async for heard in live:
         if heard is not None and not heard[1].is_final:
             state = _later(state, MediaState(heard[1].state))
-            yield _event(_from_live(heard[1], state), entry_id=heard[0])
+            # A step that is tried again tells of less than its last attempt did.
+            percent = max(percent, heard[1].percent)
+            yield _event(_from_live(heard[1], state, percent), entry_id=heard[0])
             continue
         row = await _row_now(parts, user_id=user_id, media_id=media.id)
         if row is None:
             return
         state = row.media_state
-        yield _event(_from_row(row, parts.now()), entry_id=heard[0] if heard else None)
+        # The row is written coarsely, so it may know of less than was told.
+        percent = max(percent if row.generation == media.generation else 0, row.progress_percent)
+        told = _from_row(row, parts.now()).model_copy(update={"percent": percent})
+        yield _event(told, entry_id=heard[0] if heard else None)
         if state.is_final:
             return
 
@@ -79,7 +85,8 @@ async def _row_now(parts: Parts, *, user_id: str, media_id: str) -> MediaRecord 
 
 def _later(known: MediaState, told: MediaState) -> MediaState:
     """A step of a later pass says `processing` of what is playable already."""
-    return known if told is MediaState.PROCESSING else told
+    is_less = known is MediaState.PLAYABLE and told is MediaState.PROCESSING
+    return known if is_less else told
 
 
 def _from_row(media: MediaRecord, now: datetime) -> ProgressEventBody:
@@ -96,13 +103,13 @@ def _from_row(media: MediaRecord, now: datetime) -> ProgressEventBody:
     )
 
 
-def _from_live(event: ProgressEvent, state: MediaState) -> ProgressEventBody:
+def _from_live(event: ProgressEvent, state: MediaState, percent: int) -> ProgressEventBody:
     return ProgressEventBody(
         media_id=event.media_id,
         generation=event.generation,
         state=state,
         step=event.step,
-        percent=event.percent,
+        percent=percent,
         note=event.note,
         at=event.at,
     )

@@ -130,6 +130,27 @@ def test_what_is_playable_is_not_told_to_be_processing_again(
         assert next(heard)[2]["state"] == "playable"
 
 
+def test_who_followed_the_upload_hears_that_it_is_processed(
+    api: RunningApi, creator: User, make_media: MakeMedia, valkey: Redis
+) -> None:
+    media = make_media(owner=creator, state="uploading")
+    with events(api.client(creator), media) as heard:
+        assert next(heard)[2]["state"] == "uploading"
+        tell(valkey, media, 5, state="processing")
+        assert next(heard)[2]["state"] == "processing"
+
+
+def test_progress_does_not_fall_back_when_a_step_is_tried_again(
+    api: RunningApi, creator: User, make_media: MakeMedia, valkey: Redis
+) -> None:
+    media = make_media(owner=creator, progress_percent=30)
+    with events(api.client(creator), media) as heard:
+        next(heard)
+        for told, shown in ((20, 30), (60, 60), (40, 60), (70, 70)):
+            tell(valkey, media, told)
+            assert next(heard)[2]["percent"] == shown
+
+
 def test_the_end_is_told_from_postgres_when_valkey_is_away(
     start_api: StartApi, creator: User, make_media: MakeMedia, engine: Engine
 ) -> None:
