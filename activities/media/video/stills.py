@@ -11,7 +11,7 @@ from activities.media.video.frames import fetch_samples
 from activities.media.video.marking import video_watermark
 from activities.media.video.plan import Job, load_job, local_original
 from activities.parts import MediaParts
-from activities.progress import Reporter
+from activities.progress import Reporter, overall_percent
 from domain.media.hls import storyboard_vtt
 from domain.media.renditions import StoryboardMeta
 from domain.media.states import IngestStep, RenditionKind
@@ -73,7 +73,16 @@ class _StillsRun:
         self._folder = folder
         self._policy = video_policy(parts.settings)
         self._tools = media_tools(parts.settings)
-        self._report = Reporter(parts, ref.media_id, ref.generation, IngestStep.FINISH)
+        # Where passes are still to come, theirs is most of the work, and this moves nothing.
+        is_last = len(job.plan.passes) == 1
+        self._percent_then = (
+            overall_percent(IngestStep.FINISH, 1.0)
+            if is_last
+            else overall_percent(IngestStep.TRANSCODE, job.plan.share_before(1))
+        )
+        self._report = Reporter(
+            parts, ref.media_id, ref.generation, IngestStep.FINISH, silent=not is_last
+        )
 
     def finish(self) -> Finished:
         self._report.at(0.0)
@@ -204,7 +213,7 @@ class _StillsRun:
                 media_id=media.id,
                 generation=self._ref.generation,
                 step=IngestStep.FINISH.value,
-                percent=95,
+                percent=self._percent_then,
             )
 
 

@@ -165,17 +165,8 @@ def test_words_can_not_be_read_in_the_blur(album: Album) -> None:
         Image.fromarray(album.letter.pixels("w960.jpg").astype(np.uint8)).resize((64, 43))
     ).astype(np.int16)
     blurred = album.letter.pixels("blur.jpg")
-    assert _detail(clear) > 20, "the picture has no detail to hide"
-    assert _detail(blurred) < _detail(clear) / 10
-
-
-def _detail(shown: pictures.Pixels) -> float:
-    """Mean step between neighbours two rows and two columns apart, what an eye reads by."""
-    grey = shown.mean(axis=2)
-    bent = (
-        grey[1:-1, 1:-1] * 4 - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
-    )
-    return float(np.abs(bent).mean())
+    assert pictures.detail(clear) > 20, "the picture has no detail to hide"
+    assert pictures.detail(blurred) < pictures.detail(clear) / 10
 
 
 def test_transparency_is_kept_in_webp_and_laid_on_a_ground_in_jpeg(album: Album) -> None:
