@@ -21,6 +21,7 @@ import psycopg
 from psycopg import sql
 
 from devstack.part import Launch, Part, PartFailed, Place
+from devstack.processes import start_ticks
 
 SYSTEM_USER = "embedded_postgres"
 ROLE = DATABASE = "fansworld"
@@ -45,6 +46,7 @@ class Postgres(Part):
         data = home / "data"
         if not (data / "PG_VERSION").exists():
             self._init(data, binaries=binaries, place=place, user=user)
+        _remove_stale_lock(data / "postmaster.pid")
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(place.ports["postgres"]),
@@ -121,6 +123,15 @@ class Postgres(Part):
 
 def _libpq(url: str) -> str:
     return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def _remove_stale_lock(lock: Path) -> None:
+    """Postgres takes a killed server that nobody has reaped yet for a running one, and stops
+    short at a lock that was cut off."""
+    if lock.exists():
+        pid = lock.read_text().partition("\n")[0]
+        if not pid.isdigit() or start_ticks(int(pid)) is None:
+            lock.unlink()
 
 
 def _binaries() -> Path:

@@ -94,16 +94,29 @@ def test_a_killed_postgres_comes_back_with_its_data(run_dir: Path) -> None:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
 
 
-def starter(run_dir: Path) -> subprocess.Popen[bytes]:
-    """A process of its own that starts all parts, to be interrupted."""
+def test_a_killed_postgres_that_nobody_has_reaped_does_not_bar_the_next(run_dir: Path) -> None:
+    with starter(run_dir, parts="[Postgres()]") as process:
+        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout.readline() == b"up\n"
+        stack = Stack(run_dir, parts=[Postgres()], environ=PATH_ONLY)
+        killed = stack.kill("postgres")
+        assert Path(f"/proc/{killed}").exists(), "its parent has not asked after it"
+        assert stack.start()
+        process.stdin.close()
+
+
+def starter(run_dir: Path, *, parts: str = "PARTS") -> subprocess.Popen[bytes]:
+    """A process of its own that starts parts and stays until its stdin closes."""
     code = (
-        "import sys; from pathlib import Path; from devstack.stack import Stack\n"
-        "Stack(Path(sys.argv[1]), durable=False).start(); print('up', flush=True)"
+        "import sys; from pathlib import Path; from devstack.stack import PARTS, Postgres, Stack\n"
+        f"Stack(Path(sys.argv[1]), parts={parts}, durable=False).start()\n"
+        "print('up', flush=True); sys.stdin.read()"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, str(run_dir)],
         cwd=ROOT,
         env=PATH_ONLY,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
