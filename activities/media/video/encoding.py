@@ -22,6 +22,7 @@ from domain.media.hls import segment_iv
 from domain.media.renditions import init_key, samples_key, segment_key, stream_prefix
 from domain.media.states import IngestStep
 from domain.media.video import Chunk, may_copy
+from infra.antivirus import ScanVerdict
 from infra.db import transaction
 from infra.queries import ingest
 from infra.storage import PutItem
@@ -163,8 +164,14 @@ class _ChunkRun:
 
     def _copies_top(self) -> bool:
         """The source's own packets serve as the top rung where they are what we would make."""
-        marked = self._job.media.watermark_text is not None
-        return may_copy(self._source, self._rungs[-1], self._grid, has_watermark=marked)
+        media = self._job.media
+        return may_copy(
+            self._source,
+            self._rungs[-1],
+            self._grid,
+            has_watermark=media.watermark_text is not None,
+            is_clean=media.scan_verdict == ScanVerdict.CLEAN,
+        )
 
     def _done(self, frames: int) -> float:
         """Part of this chunk that is over, from the frames of this attempt."""

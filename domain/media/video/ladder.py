@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from domain.media.video.grid import SegmentGrid, output_frame_rate
@@ -80,7 +80,11 @@ def ladder_for(source: SourceVideo, policy: VideoPolicy) -> tuple[Rung, ...]:
         if source.short_side * 100 < short_side * _NEARLY_PERCENT:
             break
         size = _scaled(source, min(short_side, source.short_side))
-        rungs.append(_rung(f"{short_side}p", size, milli_bits, rate, source))
+        rung = _rung(f"{short_side}p", size, milli_bits, rate, source)
+        # Where the longest side cuts both short, the next rung has hardly more pixels at fewer
+        # bits each; players take the higher bitrate for the better picture.
+        least = rungs[-1].bitrate if rungs else 0
+        rungs.append(replace(rung, bitrate=max(rung.bitrate, least)))
     if not rungs:
         size = _scaled(source, source.short_side)
         rungs.append(_rung(f"{min(size)}p", size, _LADDER[0][1], rate, source))
@@ -124,14 +128,18 @@ def passes_for(
     return ((first,), tuple(rung for rung in rungs if rung != first))
 
 
-def may_copy(source: SourceVideo, rung: Rung, grid: SegmentGrid, *, has_watermark: bool) -> bool:
+def may_copy(
+    source: SourceVideo, rung: Rung, grid: SegmentGrid, *, has_watermark: bool, is_clean: bool
+) -> bool:
     """True where the source's own packets can serve as this rung, unchanged.
 
     They must be what we would have made: H.264 4:2:0 of 8 bits in the rung's size, at its
     frame rate and no more than its bitrate, with a closed key frame at every segment's start.
+    Nothing of an original that was not scanned (`is_clean` False) is served as it came.
     """
     return (
-        not has_watermark
+        is_clean
+        and not has_watermark
         and source.codec == "h264"
         and source.container == "mov"
         and source.pixel_format == "yuv420p"

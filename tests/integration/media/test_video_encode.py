@@ -297,9 +297,9 @@ def test_fitting_packets_are_copied_to_the_top_rung(tmp_path: Path) -> None:
     source = probed_video(path, tmp_path)
     grid, rungs = grid_for(source, policy), ladder_for(source, policy)
     rungs = (*rungs[:-1], replace(rungs[-1], bitrate=source.bitrate))
-    assert may_copy(source, rungs[-1], grid, has_watermark=False)
-    assert not may_copy(source, rungs[-1], grid, has_watermark=True)
-    assert not may_copy(source, rungs[0], grid, has_watermark=False)
+    assert may_copy(source, rungs[-1], grid, has_watermark=False, is_clean=True)
+    assert not may_copy(source, rungs[-1], grid, has_watermark=True, is_clean=True)
+    assert not may_copy(source, rungs[0], grid, has_watermark=False, is_clean=True)
     encoded = encode(
         path, tmp_path / "out", ranges=((0, 1), (1, None)), rungs=rungs, copies_top=True
     )

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.media.video import (
@@ -87,6 +87,7 @@ def test_rungs_have_the_designs_sides(
 
 
 @given(st.integers(1, 8000), st.integers(1, 8000), st.integers(1, 120), st.integers(1, 10**8))
+@example(456, 6289, 1, 1_119_154)
 def test_no_rung_is_odd_enlarged_or_out_of_order(
     width: int, height: int, rate: int, bitrate: int
 ) -> None:
@@ -206,8 +207,9 @@ def test_only_what_we_would_have_made_may_be_copied() -> None:
     fits = replace(source(rate=25, bitrate=5_000_000), keyframe_period_frames=50)
     grid = grid_for(fits, POLICY)
     rung = ladder_for(fits, POLICY)[-1]
-    assert may_copy(fits, rung, grid, has_watermark=False)
-    assert not may_copy(fits, rung, grid, has_watermark=True)
+    assert may_copy(fits, rung, grid, has_watermark=False, is_clean=True)
+    assert not may_copy(fits, rung, grid, has_watermark=True, is_clean=True)
+    assert not may_copy(fits, rung, grid, has_watermark=False, is_clean=False), "not scanned"
     for change in (
         {"codec": "hevc"},
         {"pixel_format": "yuv444p"},
@@ -224,7 +226,7 @@ def test_only_what_we_would_have_made_may_be_copied() -> None:
         {"width": 1918},
     ):
         other = replace(fits, **change)
-        assert not may_copy(other, rung, grid, has_watermark=False), change
+        assert not may_copy(other, rung, grid, has_watermark=False, is_clean=True), change
 
 
 def grid_of(frames: int, rate: int = 25) -> SegmentGrid:
