@@ -1,0 +1,56 @@
+"""The README's measurements and the list of routes are made from what there is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from api import API_PREFIX
+from api.app import create_app
+from benchmarks.result import compare
+from benchmarks.table import NOTHING_YET, newest_table, table, with_table
+from infra.settings import Settings
+from tests.harness.pages import MEDIA, README
+from tests.unit.test_settings import KEYS
+
+METHODS = {"get", "post", "patch", "put", "delete"}
+
+
+def test_every_route_is_listed() -> None:
+    values = {name.lower(): value for name, value in KEYS.items()}
+    document = create_app(Settings.model_validate(values)).openapi()
+    routes = {
+        f"{method.upper()} {path.removeprefix(API_PREFIX)}"
+        for path, operations in document["paths"].items()
+        if path.startswith(API_PREFIX)
+        for method in METHODS & operations.keys()
+    }
+    assert set(MEDIA.table("route")) == routes
+
+
+def test_the_readmes_table_is_that_of_the_newest_results() -> None:
+    """Once there is one: results of a single suite leave a README without a table as it is."""
+    texts = [with_table(README.text, measured) for measured in (NOTHING_YET, newest_table())]
+    assert README.text in texts, "run python -m benchmarks.table"
+
+
+def test_results_become_rows_with_spread_and_goal(tmp_path: Path) -> None:
+    result = compare("sets of pictures", ours=[3, 4], peer=[2, 2], unit="sets/s", at_least=1.2)
+    machine = {"cpus": 2, "machine": "x86_64", "python": "3.11.7"}
+    (tmp_path / "latest.json").write_text(json.dumps([result.as_json()]))
+    (tmp_path / "machine.json").write_text(json.dumps(machine))
+    text = newest_table(tmp_path)
+    assert text == table([result], machine)
+    assert "| sets of pictures | 3.5 sets/s | 2 sets/s | 1.75× (1.50–2.00) | ≥ 1.2× | yes |" in text
+    assert text.endswith("On 2 cores of x86_64, Python 3.11.7.")
+
+
+def test_without_results_the_table_says_so(tmp_path: Path) -> None:
+    assert newest_table(tmp_path) == NOTHING_YET
+
+
+def test_a_page_without_a_place_for_the_table_is_told() -> None:
+    with pytest.raises(ValueError, match="measured"):
+        with_table("# A page", "| a table |")
