@@ -52,11 +52,13 @@ def open_media_parts(settings: Settings, temporal: Client) -> Iterator[MediaPart
         stack.callback(engine.dispose)
         valkey = make_valkey(settings)
         stack.callback(valkey.close)
+        storage = Storage(settings)
+        stack.callback(storage.close)
         zygote = stack.enter_context(Zygote())
         yield MediaParts(
             settings=settings,
             engine=engine,
-            storage=Storage(settings),
+            storage=storage,
             valkey=valkey,
             antivirus=Antivirus(settings),
             cdn=Cdn(settings),

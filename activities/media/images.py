@@ -7,6 +7,7 @@ from pathlib import Path
 from activities.errors import typed_failures
 from activities.media.children import child_faults
 from activities.media.judging import judge_pictures, record_judgement
+from activities.media.originals import fetch_original
 from activities.media.pictures import Picture, store_pictures
 from activities.parts import MediaParts
 from activities.progress import Reporter
@@ -37,9 +38,7 @@ class ImageActivities:
             report.at(0.0)
             with self._parts.scratch.job("image") as folder:
                 source = folder / "original"
-                self._parts.storage.download(
-                    self._parts.settings.s3_bucket_quarantine, media.original_key, source
-                )
+                fetch_original(self._parts, media, source, report)
                 report.at(0.1)
                 with report.kept_alive():
                     rendered = self._render(order, media, source, folder)

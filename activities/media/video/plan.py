@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from activities.media.originals import fetch_original
 from activities.parts import MediaParts
 from activities.progress import Reporter
 from domain.errors import Conflict
@@ -137,10 +138,7 @@ def local_original(parts: MediaParts, media: Media, report: Reporter) -> Iterato
     """The original on this machine's scratch disk; see `Scratch.original`."""
 
     def fetch(path: Path) -> None:
-        storage = parts.storage
-        storage.download(
-            storage.quarantine, media.original_key, path, on_bytes=lambda _: report.alive()
-        )
+        fetch_original(parts, media, path, report)
 
     with parts.scratch.original(
         media.original_key,
