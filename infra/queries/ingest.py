@@ -98,16 +98,17 @@ def move_state(
     A generation that fails leaves what an earlier one published in place: the media goes
     back to `ready`, and the note says why. A move that is not allowed changes nothing.
     """
+    served = media.published_generation
     fails = target in (MediaState.REJECTED, MediaState.CANCELLED, MediaState.FAILED)
-    if fails and media.published_generation == media.generation:
-        media.published_generation = None
-    if fails and media.published_generation is not None:
+    if fails and served == media.generation:
+        served = None
+    if fails and served is not None:
         note = f"Re-processing ended: {rejection_code or target.value}. The earlier version stays."
         target, rejection_code, rejection_detail = MediaState.READY, None, None
     current = MediaState(media.state)
     if current is not target and not may_move(current, target):
         return current
-    media.state = target.value
+    media.state, media.published_generation = target.value, served
     media.rejection_code = rejection_code
     media.rejection_detail = rejection_detail
     if note is not None:
@@ -237,7 +238,12 @@ def renditions_of(session: Session, *, media_id: str, generation: int | None) ->
 
 
 def switch_generation(media: Media, *, state: MediaState, now: datetime) -> MediaState:
-    """Serve the media's latest generation from here on, in `state`."""
+    """Serve the media's latest generation from here on, in `state`.
+
+    An attempt at `playable` that comes late, when all is ready, changes nothing.
+    """
+    if state is MediaState.PLAYABLE and media.state == MediaState.READY:
+        return MediaState.READY
     reached = move_state(media, state)
     if reached is not state:
         return reached
@@ -268,6 +274,7 @@ def superseded_generations(
         .join(Media, Media.id == Rendition.media_id)
         .where(
             Rendition.generation < Media.published_generation,
+            Media.published_generation > 1,
             Media.state == MediaState.READY,
             Media.updated_at < before,
         )
