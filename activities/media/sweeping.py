@@ -61,7 +61,7 @@ class SweepActivities:
         return report
 
     def _expire_uploads(self, now: datetime) -> int:
-        """Abandoned uploads: the row first, then the bytes that may have arrived."""
+        """Close abandoned uploads, then delete what has arrived of them."""
         with transaction(self._parts.engine) as session:
             uploads = session.scalars(
                 select(Upload)
@@ -77,15 +77,29 @@ class SweepActivities:
                     .where(Media.id == upload.media_id, Media.state == MediaState.UPLOADING)
                     .values(state=MediaState.EXPIRED.value, updated_at=now)
                 )
-        for upload in uploads:
-            self._discard_upload(upload)
+        self._discard_expired(now)
         return len(uploads)
 
-    def _discard_upload(self, upload: Upload) -> None:
+    def _discard_expired(self, now: datetime) -> None:
+        """Also those that an earlier tick closed and then did not live to discard."""
+        with transaction(self._parts.engine) as session:
+            uploads = session.scalars(
+                select(Upload)
+                .join(Media, Media.id == Upload.media_id)
+                .where(Media.state == MediaState.EXPIRED, Media.erased_at.is_(None))
+                .order_by(Upload.expires_at)
+                .limit(BATCH)
+            ).all()
+            session.expunge_all()
         storage = self._parts.storage
-        if upload.multipart_id is not None:
-            storage.abort_multipart(upload.object_key, upload.multipart_id)
-        storage.delete(storage.quarantine, upload.object_key)
+        for upload in uploads:
+            if upload.multipart_id is not None:
+                storage.abort_multipart(upload.object_key, upload.multipart_id)
+            storage.delete(storage.quarantine, upload.object_key)
+            with transaction(self._parts.engine) as session:
+                session.execute(
+                    update(Media).where(Media.id == upload.media_id).values(erased_at=now)
+                )
 
     async def _tend_runs(self, now: datetime) -> tuple[int, int]:
         """Start what was never started; mark what an operator ended from outside."""
@@ -103,8 +117,7 @@ class SweepActivities:
                     kind=media.kind,
                 )
                 started += 1
-            else:
-                await asyncio.to_thread(self._mark_failed, media, status)
+            elif await asyncio.to_thread(self._mark_failed, media, status):
                 failed += 1
         return started, failed
 
@@ -131,21 +144,26 @@ class SweepActivities:
             raise
         return description.status
 
-    def _mark_failed(self, media: Media, status: WorkflowExecutionStatus) -> None:
+    def _mark_failed(self, media: Media, status: WorkflowExecutionStatus) -> bool:
+        """False where the run came to its end, or another began, since we looked at the row."""
         with transaction(self._parts.engine) as session:
             try:
                 row = ingest.load_media(session, media.id, generation=media.generation, lock=True)
             except ingest.StaleRun:
-                return
+                return False
+            if row.state not in (MediaState.PROCESSING, MediaState.PLAYABLE):
+                return False
             note = f"The run was ended from outside ({status.name.lower()}); process it again."
             ingest.move_state(row, MediaState.FAILED, note=note)
         log.warning("run ended without a result", media_id=media.id, status=status.name)
+        return True
 
     async def _restart_deletions(self, now: datetime) -> int:
         media_rows = await asyncio.to_thread(self._unerased, now)
         restarted = 0
         for media in media_rows:
-            if await self._status(delete_workflow_id(media.id)) is not None:
+            status = await self._status(delete_workflow_id(media.id))
+            if status is WorkflowExecutionStatus.RUNNING:
                 continue
             await start_deletion(
                 self._parts.temporal,
