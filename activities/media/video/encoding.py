@@ -230,6 +230,9 @@ class _ChunkRun:
 
     def write(self, encoded: EncodedRange) -> None:
         with transaction(self._parts.engine) as session:
+            ingest.load_media(
+                session, self._order.media_id, generation=self._order.generation, lock=True
+            )
             for rung in self._rungs:
                 ingest.upsert_chunk(
                     session,
