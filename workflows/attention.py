@@ -11,6 +11,7 @@ details say what happened and what to do.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -165,9 +166,16 @@ def attention_text(blocked: BlockedStep) -> str:
 
 
 def _let_pass(error: ActivityError) -> None:
-    """Raise what is no operator's matter: a refused file, and cancellation."""
+    """Raise what is no operator's matter: a refused file, and cancellation.
+
+    An activity that is told to end may fail instead, of what ended it or of anything else. Its
+    task is cancelled all the same, and nobody may be asked to repair that.
+    """
     if is_cancelled_exception(error) or failure_type(error) == REJECTED:
         raise error
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
 
 
 def failure_type(error: ActivityError) -> str | None:

@@ -70,6 +70,8 @@ class Scripted:
     moderation: str = "pass"
     fails: dict[str, list[ApplicationError]] = field(default_factory=dict)
     hangs: set[str] = field(default_factory=set)
+    fails_at_cancellation: bool = False
+    """What hangs ends with an error of its own instead of its cancellation."""
     calls: list[str] = field(default_factory=list)
     marks: list[MarkInput] = field(default_factory=list)
     audits: list[AuditInput] = field(default_factory=list)
@@ -90,6 +92,8 @@ class Scripted:
                     await asyncio.sleep(0.05)
             except asyncio.CancelledError:
                 self.cancelled.append(name)
+                if self.fails_at_cancellation:
+                    raise broken("this run no longer speaks for the media") from None
                 raise
 
     @implements(steps.inspect_original)

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.exceptions import CancelledError
 
 from domain.media.states import MediaKind, MediaState
 from tests.workflows.media.runs import cancel_at, running, waiting
@@ -20,7 +21,7 @@ from tests.workflows.media.scripted import (
 from workflows.attention import OperatorChoice
 from workflows.attributes import JOB_STEP, NEEDS_ATTENTION
 from workflows.media.ingest import IngestMedia
-from workflows.media.messages import IngestInput
+from workflows.media.messages import IngestInput, IngestResult
 from workflows.media.start import start_ingest
 from workflows.queues import Queue
 
@@ -141,6 +142,37 @@ async def test_cancelling_ends_running_work_then_clears_up(workflow_client: Clie
     assert scripted.cancelled == ["encode_video:0:1"]
     assert scripted.marks[-1].state == MediaState.CANCELLED
     assert scripted.calls[-1] == "discard_generation"
+
+
+async def test_a_step_that_fails_while_it_is_cancelled_asks_nobody(workflow_client: Client) -> None:
+    """As one does that finds its media deleted before it hears of its cancellation."""
+    scripted = Scripted(
+        kind=MediaKind.VIDEO, plan=LONG, hangs={"encode_video:0:1"}, fails_at_cancellation=True
+    )
+    async with running(workflow_client, scripted) as handle:
+        await cancel_at(handle, scripted, "encode_video:0:1")
+        with pytest.raises(WorkflowFailureError) as ended:
+            await handle.result()
+    assert isinstance(ended.value.cause, CancelledError)
+    assert not any(mark.needs_attention for mark in scripted.marks)
+    assert scripted.marks[-1].state == MediaState.CANCELLED
+    assert scripted.calls[-1] == "discard_generation"
+
+
+async def test_work_beside_a_refusal_that_fails_while_it_is_ended_asks_nobody(
+    workflow_client: Client,
+) -> None:
+    scripted = Scripted(
+        kind=MediaKind.VIDEO,
+        plan=SHORT,
+        fails={"encode_audio": [rejected("unsupported_codec")]},
+        hangs={"encode_video:0:0"},
+        fails_at_cancellation=True,
+    )
+    async with running(workflow_client, scripted) as handle:
+        result = await handle.result()
+    assert result == IngestResult("rejected", "unsupported_codec")
+    assert not any(mark.needs_attention for mark in scripted.marks)
 
 
 async def test_a_waiting_run_can_be_cancelled(workflow_client: Client) -> None:
