@@ -56,7 +56,10 @@ NEEDS: dict[str, tuple[Need, ...]] = {
         Need("ffmpeg", _has_program("ffprobe")),
         Need("clamav-daemon", _has_program("clamd")),
     ),
-    "tests": (Need("chromium", _has_program("chromium", "chromium-browser", "google-chrome")),),
+    "tests": (
+        Need("chromium", _has_program("chromium", "chromium-browser", "google-chrome")),
+        Need("curl", _has_program("curl")),
+    ),
     "bench": (Need("nodejs", _has_program("node")), Need("npm", _has_program("npm"))),
 }
 
