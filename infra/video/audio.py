@@ -304,6 +304,7 @@ def _rendition_output(sound: Any, plan: AudioRenditionPlan, folder: Path) -> Any
         movflags="empty_moov+default_base_moof+delay_moov+skip_trailer",
         frag_duration=_FRAGMENT_SECONDS * 1_000_000,
         map_metadata=-1,
+        map_chapters=-1,
         fflags="+bitexact",
         flush_packets=1,
         **_ENCODERS[plan.name],

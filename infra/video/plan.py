@@ -168,6 +168,7 @@ class RangeOutputs:
             video_track_timescale=self.plan.grid.timescale,
             movflags=_MOVFLAGS,
             map_metadata=-1,
+            map_chapters=-1,
             fflags="+bitexact",
             flush_packets=1,
             **options,

@@ -194,6 +194,7 @@ def make_teaser(
                 fps_mode="passthrough",
                 movflags="+faststart",
                 map_metadata=-1,
+                map_chapters=-1,
                 fflags="+bitexact",
                 **options,
             )

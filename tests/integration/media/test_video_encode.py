@@ -258,6 +258,18 @@ def test_ranges_of_other_containers_join_without_a_gap(tmp_path: Path, ending: s
     assert watch(encoded.playlist("240p")) == pytest.approx(evenly(frames, 25), abs=1e-4)
 
 
+def test_chapters_leave_the_segments_as_they_are(tmp_path: Path) -> None:
+    """A chapter track among the outputs would keep every fragment back until the end."""
+    chapters = tmp_path / "chapters.txt"
+    parts = "".join(f"[CHAPTER]\nTIMEBASE=1/1\nSTART={n}\nEND={n + 2}\n" for n in (0, 2, 4))
+    chapters.write_text(f";FFMETADATA1\n{parts}")
+    path = tmp_path / "chapters.mkv"
+    ffmpeg(*picture(6), "-i", chapters, "-map_chapters", "1", *FAST_H264, path)
+    encoded = encode(path, tmp_path / "out")
+    assert [segment.duration_seconds for segment in encoded.segments["240p"]] == [4, 2]
+    assert watch(encoded.playlist("240p")) == pytest.approx(evenly(150, 25), abs=1e-4)
+
+
 def test_an_end_that_can_not_be_decoded_freezes_as_in_a_player(tmp_path: Path, clip: Path) -> None:
     data = bytearray(clip.read_bytes())
     start = data.index(b"mdat")
