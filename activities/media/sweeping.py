@@ -78,6 +78,7 @@ class SweepActivities:
                     .values(state=MediaState.EXPIRED.value, updated_at=now)
                 )
         self._discard_expired(now)
+        self._abort_forgotten(now)
         return len(uploads)
 
     def _discard_expired(self, now: datetime) -> None:
@@ -100,6 +101,14 @@ class SweepActivities:
                 session.execute(
                     update(Media).where(Media.id == upload.media_id).values(erased_at=now)
                 )
+
+    def _abort_forgotten(self, now: datetime) -> None:
+        """Multipart uploads of which no row knows: begun just before a crash. The lifecycle of
+        the buckets aborts them too, where a store honours it."""
+        storage = self._parts.storage
+        before = now - 2 * timedelta(seconds=self._parts.settings.upload_expiry_seconds)
+        for forgotten in storage.list_stale_multiparts(before=before):
+            storage.abort_multipart(forgotten.key, forgotten.multipart_id)
 
     async def _tend_runs(self, now: datetime) -> tuple[int, int]:
         """Start what was never started; mark what an operator ended from outside."""

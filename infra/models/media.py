@@ -31,6 +31,22 @@ class Media(Base):
             "updated_at",
             postgresql_where=text("state IN ('uploading', 'processing', 'playable')"),
         ),
+        # What the sweep looks for: a handful of rows among all that there ever were.
+        Index(
+            "ix_media_unerased",
+            "updated_at",
+            postgresql_where=text("erased_at IS NULL AND state IN ('deleted', 'expired')"),
+        ),
+        Index(
+            "ix_media_retained",
+            "retain_original_until",
+            postgresql_where=text("original_deleted_at IS NULL AND state = 'rejected'"),
+        ),
+        Index(
+            "ix_media_regenerated",
+            "updated_at",
+            postgresql_where=text("published_generation > 1"),
+        ),
     )
 
     id: Mapped[Id] = mapped_column(primary_key=True)

@@ -196,6 +196,27 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN ('uploading', 'processing', 'playable')"),
     )
+    op.create_index(
+        "ix_media_unerased",
+        "media",
+        ["updated_at"],
+        unique=False,
+        postgresql_where=sa.text("erased_at IS NULL AND state IN ('deleted', 'expired')"),
+    )
+    op.create_index(
+        "ix_media_retained",
+        "media",
+        ["retain_original_until"],
+        unique=False,
+        postgresql_where=sa.text("original_deleted_at IS NULL AND state = 'rejected'"),
+    )
+    op.create_index(
+        "ix_media_regenerated",
+        "media",
+        ["updated_at"],
+        unique=False,
+        postgresql_where=sa.text("published_generation > 1"),
+    )
     op.create_table(
         "encoded_chunks",
         sa.Column("media_id", sa.Uuid(as_uuid=False), nullable=False),
