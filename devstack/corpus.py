@@ -79,12 +79,14 @@ async def _ingest(
             media_id = await client.upload(FileToSend.read(path), title=path.name)
             async for event in client.follow(media_id):
                 progress.update(bar, completed=event["percent"])
+                if event.get("needs_attention"):
+                    return "stuck", f"{event['step']} needs attention"
             media = await client.media(media_id)
     except Problem as problem:
         refused = problem.status in (413, 415, 422)
         return ("rejected" if refused else "error"), problem.code
     except TimeoutError:
-        return "lost", f"no end within {SECONDS_MAX} s"
+        return "stuck", f"no end within {SECONDS_MAX} s"
     rejection = media["manage"]["rejection"]
     return media["state"], rejection["code"] if rejection else None
 
