@@ -27,14 +27,17 @@ def running_stack(
     """
     signal.signal(signal.SIGTERM, _leave)
     environ = {"WORKER_MEDIA_SLOTS": "1", **os.environ}
-    with Stack(run_dir, environ=environ) as stack:
+    report = _reporter(console)
+    stack = Stack(run_dir, environ=environ)
+    try:
         with console.status("starting the stack …"):
-            report = _reporter(console)
             stack.start(report=report)
             stack.migrate()
             if with_apps:
                 stack.start_apps(report=report)
         yield stack, dict(stack.environment)
+    finally:
+        stack.stop_started()
 
 
 def _reporter(console: Console) -> Callable[[str, str], None]:
