@@ -44,6 +44,8 @@ class Need:
     is_met: Callable[[], bool]
 
 
+_NPM = (Need("nodejs", _has_program("node")), Need("npm", _has_program("npm")))
+
 NEEDS: dict[str, tuple[Need, ...]] = {
     "build": (
         Need("python3-venv", _has_venv),
