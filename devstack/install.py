@@ -61,8 +61,9 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "tests": (
         Need("chromium", _has_program("chromium", "chromium-browser", "google-chrome")),
         Need("curl", _has_program("curl")),
+        *_NPM,
     ),
-    "bench": (Need("nodejs", _has_program("node")), Need("npm", _has_program("npm"))),
+    "bench": _NPM,
 }
 
 
