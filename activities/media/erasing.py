@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
@@ -55,7 +55,7 @@ class EraseActivities:
             return await asyncio.to_thread(self._erase, order)
 
     def _erase(self, order: DeleteMediaInput) -> DeletedMedia:
-        media, paths = self._read(order.media_id)
+        media = self._read(order.media_id)
         storage = self._parts.storage
         storage.delete(storage.quarantine, media.original_key)
         prefix = f"{order.media_id}/"
@@ -67,14 +67,16 @@ class EraseActivities:
                 (storage.public, "p"),
             )
         )
-        self._parts.cdn.purge(paths)
+        # By prefix: rows of a generation that was given up in mid-way are gone already, yet
+        # the CDN may hold what was watched of it.
+        purged = self._parts.cdn.purge([f"m/{prefix}", f"p/{prefix}"])
         self._write(order, objects=objects)
         self._parts.scratch.forget(media.original_key)
         log.info("media erased", media_id=order.media_id, objects=objects)
-        return DeletedMedia(objects=objects, purged_paths=len(paths))
+        return DeletedMedia(objects=objects, purged_paths=purged)
 
-    def _read(self, media_id: str) -> tuple[Media, list[str]]:
-        """The media and the paths that a CDN may hold.
+    def _read(self, media_id: str) -> Media:
+        """The media as a run finds it.
 
         Raises:
             Conflict: the row is not in state `deleted`; erasing it would be a mistake.
@@ -85,11 +87,8 @@ class EraseActivities:
                 raise Conflict(
                     "only deleted media can be erased", media_id=media_id, state=media.state
                 )
-            keys = session.scalars(
-                select(Rendition.object_key).where(Rendition.media_id == media_id)
-            )
             session.expunge(media)
-            return media, sorted(set(keys))
+            return media
 
     def _write(self, order: DeleteMediaInput, *, objects: int) -> None:
         """The media row stays as a tombstone; its key goes, so no copy can ever be read."""

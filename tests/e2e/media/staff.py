@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,7 +22,10 @@ SETTLE_SECONDS = 20
 
 @dataclass(frozen=True)
 class Operator:
+    """`run_of` names the run of a media that is looked after: ingest, or its deletion."""
+
     platform: Platform
+    run_of: Callable[[str], str] = ingest_workflow_id
 
     def finds(self, media_id: str) -> bool:
         """Whether the query for runs that need attention finds the media's run.
@@ -31,34 +35,31 @@ class Operator:
         deadline = time.monotonic() + SETTLE_SECONDS
         expected = bool(self.waiting_steps(media_id))
         while True:
-            found = self.platform.ask(lambda client: _found(client, media_id))
+            found = self.platform.ask(lambda client: self._found(client, media_id))
             if found is expected or time.monotonic() > deadline:
                 return found
             time.sleep(0.1)
 
     def waiting_steps(self, media_id: str) -> list[str]:
         async def asked(client: Client) -> list[str]:
-            handle = client.get_workflow_handle(ingest_workflow_id(media_id))
+            handle = client.get_workflow_handle(self.run_of(media_id))
             steps: list[str] = await handle.query("waiting_steps")
             return steps
 
         return self.platform.ask(asked)
 
     def until_waiting(self, media_id: str, *, steps: int = 1) -> None:
-        """Wait until so many steps of the run wait for a decision, and its row says so."""
+        """Wait until so many steps of the run wait for a decision."""
         deadline = time.monotonic() + WAIT_SECONDS
-        while len(self.waiting_steps(media_id)) < steps or not self._is_shown(media_id):
+        while len(self.waiting_steps(media_id)) < steps:
             assert time.monotonic() < deadline, self.platform.row(media_id).progress_note
             time.sleep(0.2)
-
-    def _is_shown(self, media_id: str) -> bool:
-        return self.platform.row(media_id).needs_attention
 
     def details(self, media_id: str) -> str:
         """The run's current details, as the UI shows them."""
 
         async def asked(client: Client) -> str:
-            handle = client.get_workflow_handle(ingest_workflow_id(media_id))
+            handle = client.get_workflow_handle(self.run_of(media_id))
             metadata: WorkflowMetadata = await handle.query(
                 "__temporal_workflow_metadata", result_type=WorkflowMetadata
             )
@@ -74,7 +75,7 @@ class Operator:
         """
 
         async def asked(client: Client) -> str:
-            handle = client.get_workflow_handle(ingest_workflow_id(media_id))
+            handle = client.get_workflow_handle(self.run_of(media_id))
             said: str = await handle.execute_update(
                 choice, OperatorChoice(step, operator), rpc_timeout=timedelta(seconds=30)
             )
@@ -82,7 +83,6 @@ class Operator:
 
         return self.platform.ask(asked)
 
-
-async def _found(client: Client, media_id: str) -> bool:
-    query = f"NeedsAttention = true AND MediaId = '{media_id}'"
-    return [run.id async for run in client.list_workflows(query)] == [ingest_workflow_id(media_id)]
+    async def _found(self, client: Client, media_id: str) -> bool:
+        query = f"NeedsAttention = true AND MediaId = '{media_id}'"
+        return [run.id async for run in client.list_workflows(query)] == [self.run_of(media_id)]

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from pydantic import SecretStr
@@ -17,44 +12,9 @@ from pydantic import SecretStr
 from domain.errors import StepBlocked, Unavailable
 from infra.cdn import PATHS_PER_CALL, Cdn, cdn_token, cdn_url, purge_signature
 from infra.settings import Settings
+from tests.harness.purge_hook import PurgeHook
 
 KEY = b"k" * 32
-
-
-@dataclass
-class Hook:
-    status: int = 204
-    calls: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    address: str = ""
-
-    @contextmanager
-    def running(self) -> Iterator[Hook]:
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.calls.append((dict(self.headers), body))
-                self.send_response(hook.status)
-                if hook.status // 100 == 3:
-                    self.send_header("Location", "/elsewhere")
-                self.end_headers()
-
-            do_GET = do_POST
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            server.daemon_threads = True
-            self.address = f"http://127.0.0.1:{server.server_port}/purge"
-            serving = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-            serving.start()
-            try:
-                yield self
-            finally:
-                server.shutdown()
-                serving.join(timeout=5)
 
 
 @pytest.fixture
@@ -67,12 +27,12 @@ def plain_settings() -> Settings:
     )
 
 
-def cdn_with(settings: Settings, hook: Hook) -> Cdn:
+def cdn_with(settings: Settings, hook: PurgeHook) -> Cdn:
     return Cdn(settings.model_copy(update={"cdn_purge_url": hook.address}))
 
 
 def test_a_purge_names_every_path_once_and_is_signed(plain_settings: Settings) -> None:
-    with Hook().running() as hook:
+    with PurgeHook().running() as hook:
         count = cdn_with(plain_settings, hook).purge(["m/1/2/a.webp", "m/1/2/ü/", "m/1/2/a.webp"])
     ((headers, body),) = hook.calls
     assert count == 2
@@ -85,7 +45,7 @@ def test_a_purge_names_every_path_once_and_is_signed(plain_settings: Settings) -
 
 def test_many_paths_go_in_several_calls(plain_settings: Settings) -> None:
     keys = [f"m/{at}" for at in range(PATHS_PER_CALL * 2 + 1)]
-    with Hook().running() as hook:
+    with PurgeHook().running() as hook:
         assert cdn_with(plain_settings, hook).purge(keys) == len(keys)
     named = [path for _, body in hook.calls for path in json.loads(body)["paths"]]
     assert len(hook.calls) == 3
@@ -98,14 +58,14 @@ def test_without_a_hook_nothing_is_purged(plain_settings: Settings) -> None:
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429, 408])
 def test_a_hook_in_trouble_may_be_tried_again(plain_settings: Settings, status: int) -> None:
-    with Hook(status).running() as hook, pytest.raises(Unavailable) as failure:
+    with PurgeHook(status).running() as hook, pytest.raises(Unavailable) as failure:
         cdn_with(plain_settings, hook).purge(["m/1"])
     assert failure.value.code == "cdn_unavailable"
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 404])
 def test_a_hook_that_refuses_needs_an_operator(plain_settings: Settings, status: int) -> None:
-    with Hook(status).running() as hook, pytest.raises(StepBlocked) as failure:
+    with PurgeHook(status).running() as hook, pytest.raises(StepBlocked) as failure:
         cdn_with(plain_settings, hook).purge(["m/1"])
     assert failure.value.code == "cdn_purge_refused"
     assert failure.value.facts["status"] == status
