@@ -29,6 +29,8 @@ from infra.storage.writing import PRIVATE_IMMUTABLE, PutItem, Writer
 
 DELETE_BATCH = 1000
 """S3's own limit for one call."""
+LIST_PAGE = 1000
+"""S3's own limit for one answer; some stores answer with more if nobody asks for less."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,10 @@ class Storage:
         """What has arrived, by number. Raises `NoSuchUpload` when it is not open."""
         with storage_faults(self.quarantine, key):
             pages = self._client.get_paginator("list_parts").paginate(
-                Bucket=self.quarantine, Key=key, UploadId=multipart_id
+                Bucket=self.quarantine,
+                Key=key,
+                UploadId=multipart_id,
+                PaginationConfig={"PageSize": LIST_PAGE},
             )
             parts = [
                 ArrivedPart(part["PartNumber"], part["Size"], bare_etag(part["ETag"]))

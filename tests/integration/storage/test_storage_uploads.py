@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -13,6 +14,7 @@ import pytest
 from domain.errors import Invalid, Unavailable
 from infra.settings import Settings
 from infra.storage import ArrivedPart, NoSuchUpload, SignedRequest, Storage
+from infra.storage.storage import LIST_PAGE
 from tests.integration.storage.faulty import (
     COMPLETED,
     ERROR_IN_OK,
@@ -112,6 +114,20 @@ def test_parts_are_listed_joined_and_joined_again_with_the_same_answer(
     assert stored.bytes == sum(map(len, bodies.values()))
     assert storage.complete_multipart(key, multipart_id, parts) == stored
     assert storage.read(storage.quarantine, key) == b"".join(bodies.values())
+
+
+def test_more_parts_than_storage_tells_of_at_once_are_all_listed(
+    storage: Storage, key: str
+) -> None:
+    numbers = range(1, LIST_PAGE + 4)
+    multipart_id = storage.create_multipart(key, "video/mp4")
+    requests = storage.presign_parts(key, multipart_id, dict.fromkeys(numbers, 1))
+    with ThreadPoolExecutor(8) as pool:
+        sent = list(pool.map(lambda number: send(requests[number], b"x"), numbers))
+    assert set(sent) == {200}
+    listed = storage.list_parts(key, multipart_id)
+    storage.abort_multipart(key, multipart_id)
+    assert [(part.number, part.bytes) for part in listed] == [(number, 1) for number in numbers]
 
 
 def test_an_upload_with_a_missing_part_stays_open_and_can_be_mended(

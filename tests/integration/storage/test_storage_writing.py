@@ -15,6 +15,7 @@ from domain.errors import Conflict, NotFound, Unavailable
 from infra.cdn import cdn_token
 from infra.settings import Settings
 from infra.storage import IMMUTABLE, PutItem, Storage
+from infra.storage.storage import DELETE_BATCH
 
 ORIGIN = "https://app.example.com"
 
@@ -81,6 +82,18 @@ def test_deleting_takes_what_is_below_a_prefix_and_nothing_beside_it(
     assert [each.key for each in storage.list_prefix(storage.media, f"{key}/")] == [f"{key}/10/a"]
     assert storage.delete_prefix(storage.media, f"{key}/1/") == 0
     storage.delete(storage.media, f"{key}/1/a")
+
+
+def test_more_objects_than_storage_tells_of_at_once_are_all_deleted(
+    storage: Storage, key: str
+) -> None:
+    count = DELETE_BATCH + 3
+    items = [PutItem(f"{key}/{at:04d}", b"x", "text/plain") for at in range(count)]
+    storage.put_many(storage.media, items)
+    listed = [each.key for each in storage.list_prefix(storage.media, f"{key}/")]
+    assert listed == [item.key for item in items]
+    assert storage.delete_prefix(storage.media, f"{key}/") == count
+    assert list(storage.list_prefix(storage.media, f"{key}/")) == []
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "m/019"])
