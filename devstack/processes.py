@@ -20,7 +20,15 @@ from pathlib import Path
 MARK = "DEVSTACK_PART"
 LOG_BYTES_MAX = 10 * 1024 * 1024
 
-_children: list[subprocess.Popen[bytes]] = []
+
+class _Child(subprocess.Popen[bytes]):
+    """A process that may outlive us."""
+
+    def __del__(self) -> None:
+        """Say nothing: that it still runs when we end is what it is for."""
+
+
+_children: list[_Child] = []
 """Kept so that a child that ended is reaped; never waited for."""
 
 
@@ -90,7 +98,7 @@ def spawn(
         log_path.replace(log_path.with_suffix(".log.1"))
     with log_path.open("ab") as log:
         log_offset = log.tell()
-        child = subprocess.Popen(
+        child = _Child(
             list(command),
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -122,6 +122,23 @@ def starter(run_dir: Path, *, parts: str = "PARTS") -> subprocess.Popen[bytes]:
     )
 
 
+def test_a_starter_that_leaves_parts_running_ends_without_a_word(run_dir: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from devstack.stack import Stack, Valkey\n"
+        "Stack(Path(sys.argv[1]), parts=[Valkey()]).start()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "always::ResourceWarning", "-c", code, str(run_dir)],
+        cwd=ROOT,
+        env=PATH_ONLY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert Stack(run_dir, environ=PATH_ONLY).stop() == ["valkey"]
+
+
 def wait_for_first_part(run_dir: Path) -> None:
     deadline = time.monotonic() + 30
     while not list((run_dir / "pids").glob("*.json")):
