@@ -131,6 +131,14 @@ def moving(folder: Path, seconds: int) -> SourceFile:
     return _file(path)
 
 
+def repeated(folder: Path, clip: SourceFile, times: int) -> SourceFile:
+    """The clip several times over, without encoding it again."""
+    once, path = folder / clip.name, folder / f"{times}-times-{clip.name}"
+    once.write_bytes(clip.content)
+    ffmpeg("-stream_loop", str(times - 1), "-i", once, "-c", "copy", path)
+    return _file(path)
+
+
 def _lavfi(*sources: str) -> tuple[str, ...]:
     return tuple(each for source in sources for each in ("-f", "lavfi", "-i", source))
 

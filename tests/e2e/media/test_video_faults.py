@@ -29,6 +29,8 @@ pytestmark = pytest.mark.timeout(300)
 SECONDS = 40
 SEGMENTS = 10
 GRACE_SECONDS = 1
+END_SECONDS = 10
+"""Within which a decoder must be gone that nobody needs any more."""
 TOLD_BEFORE_FAULT = 2
 """Segments that the server knows to be stored when the fault comes."""
 
@@ -61,6 +63,12 @@ def interrupted(
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> SourceFile:
     return clips.moving(tmp_path_factory.mktemp("film"), SECONDS)
+
+
+@pytest.fixture(scope="module")
+def long_film(film: SourceFile, tmp_path_factory: pytest.TempPathFactory) -> SourceFile:
+    """One whose encode is far from its end when `END_SECONDS` are over."""
+    return clips.repeated(tmp_path_factory.mktemp("long-film"), film, 3)
 
 
 def until(condition: Callable[[], bool], *, seconds: float = SETTLE_SECONDS) -> None:
@@ -111,7 +119,7 @@ def test_a_killed_worker_costs_only_what_it_had_not_stored(
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         killed_at = datetime.now(UTC)
-    until(lambda: not decoders_in(interrupted.settings.scratch_dir), seconds=5)
+    until(lambda: not decoders_in(interrupted.settings.scratch_dir), seconds=END_SECONDS)
     with interrupted.working(Queue.MEDIA):
         master = assert_whole(owner, media_id)
     encoded = the_encode(interrupted, media_id)
@@ -144,38 +152,38 @@ def test_a_worker_that_is_shut_down_hands_its_encode_over_at_once(
     assert encoded.result.resumed_from_segment >= TOLD_BEFORE_FAULT
     assert policies.ENCODE.heartbeat is not None
     handed_over_after = encoded.started_at.replace(tzinfo=UTC) - asked_at
-    assert handed_over_after < policies.ENCODE.heartbeat - timedelta(seconds=5)
+    assert handed_over_after < policies.ENCODE.heartbeat - timedelta(seconds=END_SECONDS)
 
 
 def test_cancelling_ends_ffmpeg_and_leaves_nothing(
-    interrupted: Platform, film: SourceFile, tmp_path: Path
+    interrupted: Platform, long_film: SourceFile, tmp_path: Path
 ) -> None:
     owner = interrupted.creator()
     scratch = interrupted.settings.scratch_dir
     with interrupted.worker_process(Queue.MEDIA, log=tmp_path / "log") as worker:
-        media_id = owner.upload(film)
+        media_id = owner.upload(long_film)
         await_segments(interrupted, media_id)
         assert decoders_in(scratch)
         owner.call("POST", f"/media/{media_id}/cancel")
-        until(lambda: not decoders_in(scratch), seconds=10)
+        until(lambda: not decoders_in(scratch), seconds=END_SECONDS)
         assert owner.settle(media_id)["state"] == MediaState.CANCELLED
-        until(lambda: not interrupted.stored(media_id)["private"], seconds=10)
+        until(lambda: not interrupted.stored(media_id)["private"], seconds=END_SECONDS)
         assert not interrupted.stored(media_id)["work"]
         assert worker.poll() is None, "the worker goes on"
         assert not list((scratch / "jobs").iterdir())
 
 
 def test_deleting_ends_ffmpeg_and_erases_everything(
-    interrupted: Platform, film: SourceFile, tmp_path: Path
+    interrupted: Platform, long_film: SourceFile, tmp_path: Path
 ) -> None:
     owner = interrupted.creator()
     scratch = interrupted.settings.scratch_dir
     with interrupted.worker_process(Queue.MEDIA, log=tmp_path / "log") as worker:
-        media_id = owner.upload(film)
+        media_id = owner.upload(long_film)
         await_segments(interrupted, media_id)
         owner.call("DELETE", f"/media/{media_id}")
         owner.call("GET", f"/media/{media_id}", status=404)
-        until(lambda: not decoders_in(scratch), seconds=10)
+        until(lambda: not decoders_in(scratch), seconds=END_SECONDS)
         until(lambda: interrupted.row(media_id).erased_at is not None)
         assert not any(interrupted.stored(media_id).values())
         assert worker.poll() is None, "the worker goes on"
