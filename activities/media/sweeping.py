@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 BATCH = 200
 UNSTARTED_AFTER = timedelta(minutes=2)
 """A row untouched for so long should have a run that touches it."""
+LINK_LIVES = 2
+"""A transfer that began while its address held may end later."""
 
 
 class SweepActivities:
@@ -45,6 +47,7 @@ class SweepActivities:
         with typed_failures():
             now = datetime.now(UTC)
             expired = await asyncio.to_thread(self._expire_uploads, now)
+            await asyncio.to_thread(self._forget_uploads, now)
             started, failed = await self._tend_runs(now)
             restarted = await self._restart_deletions(now)
             retired = await asyncio.to_thread(self._retire_originals, now)
@@ -101,6 +104,24 @@ class SweepActivities:
                 session.execute(
                     update(Media).where(Media.id == upload.media_id).values(erased_at=now)
                 )
+
+    def _forget_uploads(self, now: datetime) -> None:
+        """Uploads of erased media, once their addresses have run out: until then somebody may
+        have sent the file again, to where nothing looks any more."""
+        ttl = timedelta(seconds=self._parts.settings.upload_link_ttl_seconds)
+        with transaction(self._parts.engine) as session:
+            uploads = session.scalars(
+                select(Upload)
+                .join(Media, Media.id == Upload.media_id)
+                .where(Media.erased_at < now - LINK_LIVES * ttl, Upload.state != "open")
+                .limit(BATCH)
+            ).all()
+            session.expunge_all()
+        storage = self._parts.storage
+        for upload in uploads:
+            storage.delete(storage.quarantine, upload.object_key)
+            with transaction(self._parts.engine) as session:
+                session.execute(delete(Upload).where(Upload.id == upload.id))
 
     def _abort_forgotten(self, now: datetime) -> None:
         """Multipart uploads of which no row knows: begun just before a crash. The lifecycle of

@@ -37,6 +37,7 @@ class Media(Base):
             "updated_at",
             postgresql_where=text("erased_at IS NULL AND state IN ('deleted', 'expired')"),
         ),
+        Index("ix_media_erased", "erased_at", postgresql_where=text("erased_at IS NOT NULL")),
         Index(
             "ix_media_retained",
             "retain_original_until",

@@ -204,6 +204,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("erased_at IS NULL AND state IN ('deleted', 'expired')"),
     )
     op.create_index(
+        "ix_media_erased",
+        "media",
+        ["erased_at"],
+        unique=False,
+        postgresql_where=sa.text("erased_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_media_retained",
         "media",
         ["retain_original_until"],

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from temporalio.testing import ActivityEnvironment
 
 from activities.media.sweeping import SweepActivities
@@ -97,3 +97,24 @@ async def test_a_multipart_upload_of_which_no_row_knows_is_aborted(
     impatient = replace(media_parts, settings=settings)
     await ActivityEnvironment().run(SweepActivities(impatient).sweep_media)
     assert key not in {each.key for each in storage.list_stale_multiparts(before=soon)}
+
+
+@pytest.mark.parametrize(("erased_minutes_ago", "is_kept"), [(61, False), (59, True)])
+async def test_a_file_sent_again_after_its_media_was_erased_is_not_kept(
+    media_parts: MediaParts,
+    engine: Engine,
+    abandoned: Callable[[MediaState, str], Media],
+    erased_minutes_ago: int,
+    is_kept: bool,
+) -> None:
+    """Its signed address held on for half an hour, and a slow transfer takes its time too."""
+    media = abandoned(MediaState.DELETED, "aborted")
+    with transaction(engine) as session:
+        row = session.get_one(Media, media.id)
+        row.erased_at = datetime.now(UTC) - timedelta(minutes=erased_minutes_ago)
+    await ActivityEnvironment().run(SweepActivities(media_parts).sweep_media)
+    storage = media_parts.storage
+    assert bool(list(storage.list_prefix(storage.quarantine, media.original_key))) is is_kept
+    with transaction(engine) as session:
+        uploads = session.scalars(select(Upload).where(Upload.media_id == media.id)).all()
+    assert bool(uploads) is is_kept
