@@ -141,18 +141,23 @@ class Stack:
             place = places.get(part.name)
             return launcher.use_given(part) if place is None else launcher.bring_up(part, place)
 
-        with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
-            futures = [pool.submit(bring_up, part) for part in parts]
-            try:
-                wait(futures, return_when=FIRST_EXCEPTION)
-                _raise_failures(futures)
-            except BaseException:
-                launcher.cancel.set()
-                wait(futures)
-                self._end_all([part for part in parts if part.name in launcher.began])
-                # Parts that failed at the same time belong in the same message.
-                _raise_failures(futures)
-                raise
+        futures: list[Future[dict[str, str]]] = []
+        try:
+            with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
+                try:
+                    # Ctrl-C may come while the first ones are under way already.
+                    for part in parts:
+                        futures.append(pool.submit(bring_up, part))
+                    wait(futures, return_when=FIRST_EXCEPTION)
+                    _raise_failures(futures)
+                except BaseException:
+                    launcher.cancel.set()
+                    raise
+        except BaseException:
+            self._end_all([part for part in parts if part.name in launcher.began])
+            # Parts that failed at the same time belong in the same message.
+            _raise_failures(futures)
+            raise
         self._started |= set(launcher.began)
         return {name: value for future in futures for name, value in future.result().items()}
 
