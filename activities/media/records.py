@@ -12,7 +12,7 @@ from activities.errors import typed_failures
 from activities.media.video.join import join_chunks
 from activities.parts import MediaParts
 from activities.progress import announce
-from domain.errors import MediaRejected
+from domain.errors import MediaRejected, StepBlocked, Unavailable
 from domain.media.rejections import RejectionCode
 from domain.media.states import IngestStep, MediaState
 from infra.db import transaction
@@ -145,24 +145,43 @@ class RecordActivities:
     @implements(steps.discard_generation)
     def discard_generation(self, ref: MediaRef) -> None:
         """Rows go last: until then they say what may still lie in storage."""
-        if self._is_published(ref):
+        with transaction(self._parts.engine) as session:
+            media = session.get(Media, ref.media_id)
+            is_served = media is not None and _serves(media, ref.generation)
+            is_forbidden = media is not None and _is_forbidden(media)
+        if is_served:
             return
+        part = f"{ref.media_id}/" if is_forbidden else f"{ref.media_id}/{ref.generation}/"
         storage = self._parts.storage
-        part = f"{ref.media_id}/{ref.generation}/"
         storage.delete_prefix(storage.media, f"m/{part}")
         storage.delete_prefix(storage.media, f"work/{part}")
         storage.delete_prefix(storage.public, f"p/{part}")
+        if is_forbidden:
+            self._purge(part)
+        first = 1 if is_forbidden else ref.generation
         with transaction(self._parts.engine) as session:
-            ingest.forget_generation(session, media_id=ref.media_id, generation=ref.generation)
+            for generation in range(first, ref.generation + 1):
+                ingest.forget_generation(session, media_id=ref.media_id, generation=generation)
 
-    def _is_published(self, ref: MediaRef) -> bool:
-        with transaction(self._parts.engine) as session:
-            media = session.get(Media, ref.media_id)
-            return (
-                media is not None
-                and media.published_generation == ref.generation
-                and MediaState(media.state).is_servable
-            )
+    def _purge(self, part: str) -> None:
+        """A hook that refuses is asked again too: this is no step that an operator is asked
+        about, and giving up would leave forbidden content in the CDN.
+
+        Raises:
+            Unavailable: it did not take the call.
+        """
+        try:
+            self._parts.cdn.purge([f"m/{part}", f"p/{part}"])
+        except StepBlocked as error:
+            raise Unavailable(error.message, code=error.code, **error.facts) from error
+
+
+def _serves(media: Media, generation: int) -> bool:
+    return media.published_generation == generation and MediaState(media.state).is_servable
+
+
+def _is_forbidden(media: Media) -> bool:
+    return media.rejection_code is not None and RejectionCode(media.rejection_code).forbids_serving
 
 
 def _target(media: Media, order: PublishInput) -> MediaState:

@@ -29,6 +29,11 @@ class RejectionCode(StrEnum):
         """What to tell the creator: what happened and what they can do."""
         return _SENTENCES[self]
 
+    @property
+    def forbids_serving(self) -> bool:
+        """Of this content nothing may be served, not even what was published of it before."""
+        return self in (RejectionCode.INFECTED, RejectionCode.BLOCKED_CONTENT)
+
 
 _SENTENCES: dict[RejectionCode, str] = {
     RejectionCode.INFECTED: (

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from domain.errors import NotFound
+from domain.media.rejections import RejectionCode
 from domain.media.states import MediaState, RenditionKind, may_move
 from infra.models import EncodedChunk, Media, Rendition
 
@@ -96,11 +97,13 @@ def move_state(
     """Move a locked media row to `target`; returns the state it is in afterwards.
 
     A generation that fails leaves what an earlier one published in place: the media goes
-    back to `ready`, and the note says why. A move that is not allowed changes nothing.
+    back to `ready`, and the note says why. Only where the content itself may not be served,
+    the earlier one goes with it. A move that is not allowed changes nothing.
     """
     served = media.published_generation
     fails = target in (MediaState.REJECTED, MediaState.CANCELLED, MediaState.FAILED)
-    if fails and served == media.generation:
+    forbidden = rejection_code is not None and RejectionCode(rejection_code).forbids_serving
+    if forbidden or (fails and served == media.generation):
         served = None
     if fails and served is not None:
         note = f"Re-processing ended: {rejection_code or target.value}. The earlier version stays."

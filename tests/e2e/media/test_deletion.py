@@ -16,7 +16,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from domain.ids import delete_workflow_id, ingest_workflow_id
 from infra.cdn import purge_signature
 from infra.db import transaction
-from infra.models import EncodedChunk
+from infra.models import BlockedHash, EncodedChunk
 from infra.storage import Storage
 from tests.e2e.media import pictures
 from tests.e2e.media.person import Person, SourceFile
@@ -50,10 +50,13 @@ class Site:
         self.until_erased(media_id)
 
     def until_erased(self, media_id: str) -> None:
-        """Wait for the deletion's run."""
+        self.until_over(delete_workflow_id(media_id))
+
+    def until_over(self, workflow_id: str) -> None:
+        """Wait for a run that ends well."""
 
         async def waited(client: Client) -> None:
-            await client.get_workflow_handle(delete_workflow_id(media_id)).result()
+            await client.get_workflow_handle(workflow_id).result()
 
         self.platform.ask(waited)
 
@@ -192,6 +195,27 @@ def test_what_was_already_watched_of_a_long_video_is_purged_too(site: Site, tmp_
     site.delete_and_wait(media_id)
     assert site.status(ingest_workflow_id(media_id)) is WorkflowExecutionStatus.CANCELED
     site.assert_nothing_is_left(media_id)
+
+
+def test_what_the_block_list_meets_when_it_is_made_again_is_taken_down(site: Site) -> None:
+    """It was published before its hash was on the list."""
+    media_id = site.owner.upload(pictures.photo(66))
+    site.owner.ready(media_id)
+    fan = site.platform.fan()
+    site.platform.entitle(fan, site.owner)
+    assert fan.media(media_id)["renditions"]
+    known_hash = site.platform.row(media_id).pdq_hash
+    assert known_hash is not None
+    with transaction(site.platform.engine) as session:
+        session.add(BlockedHash(pdq_hash=known_hash, source="a test"))
+    site.owner.call("POST", f"/media/{media_id}/reprocess")
+    media = site.owner.until(media_id, lambda body: body["state"] == "rejected")
+    assert media["manage"]["rejection"]["code"] == "blocked_content"
+    fan.call("GET", f"/media/{media_id}", status=404)
+    site.until_over(ingest_workflow_id(media_id, 2))
+    assert site.platform.stored(media_id) == NOTHING | {"original": [f"o/{media_id}"]}
+    assert site.platform.renditions(media_id) == []
+    assert site.purged(media_id) == [[f"/files/m/{media_id}/", f"/files/p/{media_id}/"]]
 
 
 def test_an_upload_that_no_worker_has_seen_goes_too(site: Site) -> None:

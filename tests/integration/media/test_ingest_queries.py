@@ -41,11 +41,22 @@ def test_what_is_served_after_a_run_that_failed(
     served: int | None,
 ) -> None:
     media = make_media(state=state, generation=generation, published_generation=published)
-    code: dict[str, Any] = {"rejection_code": "infected"} if target is S.REJECTED else {}
+    code: dict[str, Any] = {"rejection_code": "too_long"} if target is S.REJECTED else {}
     row = ingest.load_media(session, media.id, generation=generation, lock=True)
     assert ingest.move_state(row, target, **code) is then
     session.flush()
     assert (row.state, row.published_generation) == (then, served)
+
+
+@pytest.mark.parametrize("code", ["infected", "blocked_content"])
+def test_content_that_may_not_be_served_takes_the_earlier_version_with_it(
+    make_media: MakeMedia, session: Session, code: str
+) -> None:
+    media = make_media(state=S.PLAYABLE, generation=2, published_generation=1)
+    row = ingest.load_media(session, media.id, generation=2, lock=True)
+    assert ingest.move_state(row, S.REJECTED, rejection_code=code) is S.REJECTED
+    session.flush()
+    assert (row.rejection_code, row.published_generation) == (code, None)
 
 
 def test_playable_that_comes_late_takes_nothing_back(
