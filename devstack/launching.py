@@ -14,8 +14,6 @@ from devstack.rundir import RunDir
 
 ROOT = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 0.1
-ADOPT_SECONDS = 10
-"""How long a part that an earlier run left has to prove that it is well."""
 UNWELL_STOP_SECONDS = 3
 GIVEN_SECONDS = 3
 PORT_TRIES = 3
@@ -132,7 +130,7 @@ class Launcher:
             )
 
     def _is_well(self, part: Part, place: Place, record: ProcessRecord) -> bool:
-        deadline = time.monotonic() + ADOPT_SECONDS
+        deadline = time.monotonic() + part.adopt_seconds
         use = self._use(part, place, record)
         while is_alive(record) and time.monotonic() < deadline:
             if _fault(use) is None:

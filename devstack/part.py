@@ -68,6 +68,8 @@ class Part(ABC):
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     stop_seconds: ClassVar[float] = 10
     start_seconds: ClassVar[float] = 60
+    adopt_seconds: ClassVar[float] = 10
+    """How long it has to prove that it is well where an earlier run left it."""
     advice: ClassVar[str] = ""
 
     @abstractmethod

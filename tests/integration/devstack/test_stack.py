@@ -184,7 +184,10 @@ def test_temporals_database_is_kept_unless_a_killed_server_left_it_half_made(
 
 
 def test_a_part_that_no_longer_answers_is_started_anew(run_dir: Path) -> None:
-    stack = Stack(run_dir, parts=[Valkey()], environ=PATH_ONLY)
+    class Impatient(Valkey):
+        adopt_seconds = 2
+
+    stack = Stack(run_dir, parts=[Impatient()], environ=PATH_ONLY)
     environment = stack.start()
     before = stack.pid("valkey")
     assert before is not None
