@@ -17,6 +17,7 @@ from api.media.managing import (
     delete_media,
     lock_media,
     open_managed,
+    release_held,
     reprocess_media,
 )
 from api.media.views import etag_of, media_body, media_item
@@ -162,6 +163,12 @@ async def cancel(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> Res
     """End the processing of a media and delete what it has made so far."""
     await cancel_processing(parts, user_id=caller.user_id, media_id=str(media_id))
     return _accepted(str(media_id))
+
+
+@router.post("/{media_id}/release", operation_id="releaseMedia", status_code=204)
+async def release(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> None:
+    """For moderators: publish a media in state `held` after looking at it."""
+    await release_held(parts, user_id=caller.user_id, media_id=str(media_id))
 
 
 def _require_match(if_match: str, media: Media) -> None:

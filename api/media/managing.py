@@ -119,6 +119,29 @@ async def _abort_parts(parts: Parts, object_key: str, multipart_id: str) -> None
         log.warning("multipart_left_to_lifecycle", key=object_key, why=error.message)
 
 
+async def release_held(parts: Parts, *, user_id: str, media_id: str) -> None:
+    """Serve what moderation held back, because a person found nothing wrong with it.
+
+    Whoever does find something wrong deletes the media instead.
+
+    Raises:
+        AccessDenied: `staff_only`.
+        Conflict: `not_held`.
+    """
+    opened = await open_managed(parts, user_id=user_id, media_id=media_id)
+    if opened.decision.reason is not Reason.STAFF:
+        raise AccessDenied("Only a moderator can do that.", code="staff_only")
+    async with async_transaction(parts.engine) as session:
+        media = await lock_media(session, media_id)
+        if media.state != MediaState.HELD:
+            raise Conflict("It is not held back.", code="not_held", state=media.state)
+        media.state = MediaState.READY
+        # Renditions that are made again later are covered by the same judgement.
+        media.moderation_outcome = "pass"
+        media.updated_at = parts.now()
+        await record_staff_act(session, opened, "media.released")
+
+
 async def reprocess_media(
     parts: Parts, *, user_id: str, media_id: str, renditions: Sequence[str]
 ) -> Media:

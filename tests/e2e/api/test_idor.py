@@ -70,6 +70,7 @@ TABLE: dict[str, tuple[Expected, ...]] = {
     "reprocessMedia": MANAGED,
     "retryRendition": MANAGED,
     "cancelProcessing": MANAGED,
+    "releaseMedia": (each(401, 404, 404, 404, 403, 204),),
     "followMedia": (each(401, 403, 403, 403, 200, 200), each(401, 404, 404, 404, 200, 200)),
     "startPlayback": PLAYED,
     "batchAccess": DECIDED,
@@ -142,6 +143,7 @@ CALLS: dict[str, Callable[[Case], httpx.Response]] = {
     "reprocessMedia": lambda case: case.post("/reprocess"),
     "retryRendition": lambda case: case.post("/renditions/360p/retry"),
     "cancelProcessing": lambda case: case.post("/cancel"),
+    "releaseMedia": lambda case: case.post("/release"),
     "followMedia": lambda case: case.get("/events"),
     "startPlayback": lambda case: case.post("/playback"),
     "batchAccess": lambda case: case.client.post(
@@ -173,7 +175,9 @@ CASES = [
     for operation, rows in TABLE.items()
     for visibility in ("gated", "private")[: len(rows)]
 ]
-CHANGED_BY_THE_CALL = {"deleteMedia", "reprocessMedia", "retryRendition", "cancelProcessing"}
+CHANGED_BY_THE_CALL = {
+    *("deleteMedia", "reprocessMedia", "retryRendition", "cancelProcessing", "releaseMedia"),
+}
 """Each viewer gets a fresh media here, so that one call can't spoil the next."""
 
 
@@ -216,6 +220,8 @@ def test_who_gets_what(
 def _media(publish: Publisher, owner: User, operation: str, visibility: str) -> Media:
     if operation == "cancelProcessing":
         return publish.video(owner, visibility=visibility, state="playable", generation=2)
+    if operation == "releaseMedia":
+        return publish.video(owner, visibility=visibility, state="held")
     return publish.video(owner, visibility=visibility)
 
 

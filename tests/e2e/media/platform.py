@@ -95,6 +95,9 @@ class Platform:
     def fan(self) -> Person:
         return self._person(Role.FAN, None)
 
+    def moderator(self) -> Person:
+        return self._person(Role.MODERATOR, None)
+
     def _person(self, role: Role, handle: str | None) -> Person:
         user_id = new_id()
         user = User(id=user_id, handle=handle or f"{role.value}-{user_id[-8:]}", role=role.value)

@@ -112,7 +112,7 @@ def test_by_the_default_policy_only_re_encoded_copies_of_it_are_published(
     assert not any(original_key in each["url"] for each in media["renditions"])
 
 
-def test_a_label_that_holds_shows_the_picture_to_its_owner_alone(
+def test_a_label_that_holds_shows_the_picture_to_its_owner_alone_until_it_is_released(
     gate: Platform, owner: Person
 ) -> None:
     every_label = {"moderation_hold_labels": MODEL_LABELS, "moderation_label_score_min": 0.0}
@@ -127,3 +127,11 @@ def test_a_label_that_holds_shows_the_picture_to_its_owner_alone(
     fan.call("POST", f"/media/{media_id}/playback", status=404)
     refusal = owner.call("POST", f"/media/{media_id}/reprocess", status=409)
     assert refusal["code"] == "held_for_review"
+    moderator = gate.moderator()
+    assert moderator.media(media_id)["renditions"]
+    moderator.call("POST", f"/media/{media_id}/release", status=204)
+    assert fan.media(media_id)["access"]["allowed"] is True
+    assert owner.media(media_id)["state"] == "ready"
+    assert len(gate.audit(media_id, "media.released")) == 1
+    refusal = moderator.call("POST", f"/media/{media_id}/release", status=409)
+    assert refusal["code"] == "not_held"
