@@ -106,20 +106,29 @@ class Attention:
 
     async def _wait(self, step: str, error: ActivityError, if_skipped: str | None) -> str:
         blocked = self._blocked.get(step)
-        if blocked is None:
-            blocked = BlockedStep(
-                step=step,
-                reason=reason_of(error),
-                cause=plain_cause(error),
-                skippable=if_skipped is not None,
-                consequence=if_skipped or "",
-            )
-            self._blocked[step] = blocked
-            await self._show(blocked)
-        await workflow.wait_condition(lambda: blocked.decision is not None)
+        try:
+            if blocked is None:
+                blocked = BlockedStep(
+                    step=step,
+                    reason=reason_of(error),
+                    cause=plain_cause(error),
+                    skippable=if_skipped is not None,
+                    consequence=if_skipped or "",
+                )
+                self._blocked[step] = blocked
+                await self._show(blocked)
+            await _decided(blocked)
+        except (asyncio.CancelledError, ActivityError):
+            self._give_up(step)
+            raise
         if self._blocked.pop(step, None) is not None:
             await self._show(next(iter(self._blocked.values()), None))
         return blocked.decision or "retry"
+
+    def _give_up(self, step: str) -> None:
+        """The run ends another way; it must not be listed as waiting for ever."""
+        if self._blocked.pop(step, None) is not None and not self._blocked:
+            workflow.upsert_search_attributes([NEEDS_ATTENTION.value_set(False)])
 
     async def _show(self, blocked: BlockedStep | None) -> None:
         workflow.upsert_search_attributes([NEEDS_ATTENTION.value_set(blocked is not None)])
@@ -145,6 +154,10 @@ class Attention:
 
     def decide(self, choice: OperatorChoice, *, skip: bool) -> None:
         self._blocked[choice.step].decision = "skip" if skip else "retry"
+
+
+async def _decided(blocked: BlockedStep) -> None:
+    await workflow.wait_condition(lambda: blocked.decision is not None)
 
 
 def attention_text(blocked: BlockedStep) -> str:

@@ -159,6 +159,35 @@ async def test_a_step_that_fails_while_it_is_cancelled_asks_nobody(workflow_clie
     assert scripted.calls[-1] == "discard_generation"
 
 
+async def test_a_run_that_is_cancelled_while_it_waits_is_not_listed_any_more(
+    workflow_client: Client,
+) -> None:
+    scripted = Scripted(fails={"render_image": [broken()]})
+    async with running(workflow_client, scripted) as handle:
+        await waiting(handle, "render")
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+        seen = await handle.describe()
+    assert seen.typed_search_attributes[NEEDS_ATTENTION] is False
+
+
+async def test_a_refusal_beside_a_step_that_waits_takes_the_run_off_the_list(
+    workflow_client: Client,
+) -> None:
+    scripted = Scripted(
+        kind=MediaKind.VIDEO,
+        fails={"judge_video": [broken()], "finish_video": [broken(), rejected("corrupt_media")]},
+    )
+    async with running(workflow_client, scripted) as handle:
+        await waiting(handle, "moderate")
+        await waiting(handle, "finish")
+        await handle.execute_update(IngestMedia.retry_step, OperatorChoice("finish", "ada"))
+        assert (await handle.result()).state == MediaState.REJECTED
+        seen = await handle.describe()
+    assert seen.typed_search_attributes[NEEDS_ATTENTION] is False
+
+
 async def test_work_beside_a_refusal_that_fails_while_it_is_ended_asks_nobody(
     workflow_client: Client,
 ) -> None:
