@@ -105,4 +105,4 @@ fmt: .venv/installed ## Format, and mend what ruff can mend
 .PHONY: clean
 clean: ## Stop the stack, and remove all that these targets have made
 	@test ! -x $(PY) || $(PY) -m devstack down
-	@rm -rf .run .venv .uv
+	@rm -rf .run .venv .uv benchmarks/sharp/node_modules

@@ -37,8 +37,11 @@ UPLOADS_AT_ONCE = 6
 
 def run(rounds: int) -> list[Result]:
     """Both comparisons on one stack, started for them."""
-    run_dir = Path(tempfile.mkdtemp(prefix="fansworld-bench-"))
-    with running_stack(run_dir, Console(quiet=True)) as (_, environment):
+    with (
+        tempfile.TemporaryDirectory(prefix="fansworld-bench-", ignore_cleanup_errors=True) as name,
+        running_stack(Path(name), Console(quiet=True)) as (_, environment),
+    ):
+        run_dir = Path(name)
         settings = settings_from(environment)
         token = ensure_person(settings, "bench", Role.CREATOR).token
         photo = photo_jpeg(6_000_000)

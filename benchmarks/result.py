@@ -42,6 +42,8 @@ def compare(
 ) -> Result:
     """The median ratio of paired rounds against one goal.
 
+    The ratio is rounded first: what the table shows is what is held against the goal.
+
     Raises:
         ValueError: the rounds don't pair up, or there is not exactly one goal.
     """
@@ -50,14 +52,14 @@ def compare(
     if (at_least is None) == (at_most is None):
         raise ValueError(f"{name}: exactly one goal is needed")
     ratios = [mine / theirs for mine, theirs in zip(ours, peer, strict=True)]
-    ratio = statistics.median(ratios)
+    ratio = round(statistics.median(ratios), 3)
     met = ratio >= at_least if at_least is not None else ratio <= (at_most or 0)
     goal = f"≥ {at_least}×" if at_least is not None else f"≤ {at_most}×"
     return Result(
         name=name,
         ours=round(statistics.median(ours), 4),
         peer=round(statistics.median(peer), 4),
-        ratio=round(ratio, 3),
+        ratio=ratio,
         unit=unit,
         goal=goal,
         met=met,
