@@ -12,13 +12,10 @@ from typing import Any
 
 from PIL import Image
 
+from benchmarks.priority import AS_OUR_CHILDREN
 from domain.media.images import ImagePolicy, sizes_for
-from infra.sandbox import Limits
 
 FOLDER = Path(__file__).parent / "sharp"
-NICE = Limits(cpu_seconds=0, wall_seconds=0, memory_bytes=0, file_bytes=0).nice
-"""Our decoders' children give way to others by this much. So must a peer, or a busy machine
-would favour it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Sharp:
         install()
         self._policy = policy
         self._process = subprocess.Popen(
-            ["nice", "-n", str(NICE), "node", str(FOLDER / "render.mjs")],
+            [*AS_OUR_CHILDREN, "node", str(FOLDER / "render.mjs")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

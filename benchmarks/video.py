@@ -16,6 +16,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from benchmarks.material import film_of
+from benchmarks.priority import AS_OUR_CHILDREN
 from benchmarks.result import Result, compare, in_turn
 from domain.media.audio import AudioPolicy, audio_renditions_for
 from domain.media.images import WatermarkPolicy
@@ -156,7 +157,7 @@ def _bare_command(
     graph = f"[0:v]split={len(rungs)}" + "".join(f"[s{i}]" for i in range(len(rungs)))
     for index, rung in enumerate(rungs):
         graph += f";[s{index}]scale={rung.width}:{rung.height}{names[index]}"
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(source)]
+    command = [*AS_OUR_CHILDREN, "ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(source)]
     command += ["-filter_complex", graph]
     for index, rung in enumerate(rungs):
         command += ["-map", names[index], f"-b:v:{index}", str(rung.bitrate)]
