@@ -7,15 +7,16 @@ middle leaves the rest to the next tick.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import typed_failures
+from activities.media.records import RecordActivities
 from activities.parts import MediaParts
 from domain.ids import delete_workflow_id, ingest_workflow_id
 from domain.media.states import MediaState
@@ -24,7 +25,7 @@ from infra.models import Media, Upload
 from infra.queries import ingest
 from workflows.declarations import implements
 from workflows.media import steps
-from workflows.media.messages import DeleteMediaInput, IngestInput, SweepReport
+from workflows.media.messages import DeleteMediaInput, IngestInput, MediaRef, SweepReport
 from workflows.media.start import start_deletion, start_ingest
 
 log = structlog.get_logger(__name__)
@@ -39,8 +40,9 @@ LINK_LIVES = 2
 class SweepActivities:
     """What the schedule asks for."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, parts: MediaParts, *, batch: int = BATCH) -> None:
         self._parts = parts
+        self._batch = batch
 
     @implements(steps.sweep_media)
     async def sweep_media(self) -> SweepReport:
@@ -134,7 +136,11 @@ class SweepActivities:
     async def _tend_runs(self, now: datetime) -> tuple[int, int]:
         """Start what was never started; mark what an operator ended from outside."""
         started = failed = 0
-        for media in await asyncio.to_thread(self._quiet_media, now):
+        quiet = (
+            Media.state.in_([MediaState.PROCESSING, MediaState.PLAYABLE]),
+            Media.updated_at < now - UNSTARTED_AFTER,
+        )
+        async for media in self._all_media(*quiet):
             workflow_id = ingest_workflow_id(media.id, media.generation)
             status = await self._status(workflow_id)
             if status is WorkflowExecutionStatus.RUNNING:
@@ -149,21 +155,30 @@ class SweepActivities:
                 started += 1
             elif await asyncio.to_thread(self._mark_failed, media, status):
                 failed += 1
+                await asyncio.to_thread(
+                    RecordActivities(self._parts).discard_generation,
+                    MediaRef(media.id, media.generation),
+                )
         return started, failed
 
-    def _quiet_media(self, now: datetime) -> Sequence[Media]:
-        with transaction(self._parts.engine) as session:
-            rows = session.scalars(
-                select(Media)
-                .where(
-                    Media.state.in_([MediaState.PROCESSING, MediaState.PLAYABLE]),
-                    Media.updated_at < now - UNSTARTED_AFTER,
-                )
-                .order_by(Media.updated_at)
-                .limit(BATCH)
-            ).all()
-            session.expunge_all()
-            return rows
+    async def _all_media(self, *conditions: ColumnElement[bool]) -> AsyncIterator[Media]:
+        """Batch by batch to the end: those whose runs do well, or wait for an operator, stay
+        where they are, and may be so many that the others would never have their turn."""
+
+        def batch_after(media_id: str | None) -> Sequence[Media]:
+            further = [] if media_id is None else [Media.id > media_id]
+            with transaction(self._parts.engine) as session:
+                rows = session.scalars(
+                    select(Media).where(*conditions, *further).order_by(Media.id).limit(self._batch)
+                ).all()
+                session.expunge_all()
+                return rows
+
+        last: str | None = None
+        while rows := await asyncio.to_thread(batch_after, last):
+            for media in rows:
+                yield media
+            last = rows[-1].id
 
     async def _status(self, workflow_id: str) -> WorkflowExecutionStatus | None:
         try:
@@ -189,9 +204,13 @@ class SweepActivities:
         return True
 
     async def _restart_deletions(self, now: datetime) -> int:
-        media_rows = await asyncio.to_thread(self._unerased, now)
         restarted = 0
-        for media in media_rows:
+        unerased = (
+            Media.state == MediaState.DELETED,
+            Media.erased_at.is_(None),
+            Media.deleted_at < now - UNSTARTED_AFTER,
+        )
+        async for media in self._all_media(*unerased):
             status = await self._status(delete_workflow_id(media.id))
             if status is WorkflowExecutionStatus.RUNNING:
                 continue
@@ -206,20 +225,6 @@ class SweepActivities:
             )
             restarted += 1
         return restarted
-
-    def _unerased(self, now: datetime) -> Sequence[Media]:
-        with transaction(self._parts.engine) as session:
-            rows = session.scalars(
-                select(Media)
-                .where(
-                    Media.state == MediaState.DELETED,
-                    Media.erased_at.is_(None),
-                    Media.deleted_at < now - UNSTARTED_AFTER,
-                )
-                .limit(BATCH)
-            ).all()
-            session.expunge_all()
-            return rows
 
     def _retire_originals(self, now: datetime) -> int:
         """Refused originals whose time as evidence is over."""
