@@ -70,7 +70,7 @@ corpus: install ## Ingest every file of a folder: make corpus DIR=path
 .PHONY: test bench
 test: install ## Run every test (ARGS="tests/unit -k name" for some)
 	@$(PYTHON) devstack/install.py tests
-	@$(PY) -m pytest -q -n $(JOBS) $(ARGS)
+	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
 
 bench: install ## Measure images and video against their peers, as ratios
 	@$(PYTHON) devstack/install.py bench
