@@ -181,7 +181,7 @@ def _require_reprocessable(media: Media) -> None:
         raise Conflict("Its upload is not complete.", code="not_processed", state=media.state)
     if media.original_deleted_at is not None:
         raise Conflict("Its original is not kept any more. Upload it again.", code="original_gone")
-    if media.rejection_code in (RejectionCode.INFECTED, RejectionCode.BLOCKED_CONTENT):
+    if media.rejection_code and RejectionCode(media.rejection_code).forbids_serving:
         raise Conflict(
             "Its original is sealed and may not be processed again.",
             code="sealed_original",
