@@ -33,6 +33,7 @@ WARM = 4
 AT_ONCE = 2
 """As many as there are media slots in all, so that both sides use both cores."""
 UPLOADS_AT_ONCE = 6
+VIDEO_ROUNDS_MAX = 3
 
 
 def run(rounds: int) -> list[Result]:
@@ -46,7 +47,7 @@ def run(rounds: int) -> list[Result]:
         token = ensure_person(settings, "bench", Role.CREATOR).token
         photo = photo_jpeg(6_000_000)
         pictures = _pictures(settings, token, photo, rounds)
-        videos = _video(settings, token, run_dir, max(3, rounds // 2))
+        videos = _video(settings, token, run_dir, min(rounds, VIDEO_ROUNDS_MAX))
     return [pictures, videos]
 
 
