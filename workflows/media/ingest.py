@@ -366,7 +366,8 @@ async def _all(*parts: Coroutine[Any, Any, None]) -> None:
     tasks = [asyncio.create_task(part) for part in parts]
     try:
         await asyncio.gather(*tasks)
-    except BaseException:
+    except (Exception, asyncio.CancelledError):
+        # Not GeneratorExit: a worker that drops the run from its cache lets nothing be awaited.
         for task in tasks:
             await _end(task)
         raise

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import sys
 from uuid import uuid4
 
 import pytest
@@ -157,6 +160,21 @@ async def test_a_step_that_fails_while_it_is_cancelled_asks_nobody(workflow_clie
     assert not any(mark.needs_attention for mark in scripted.marks)
     assert scripted.marks[-1].state == MediaState.CANCELLED
     assert scripted.calls[-1] == "discard_generation"
+
+
+async def test_a_worker_drops_a_run_that_goes_on_elsewhere_without_a_fault(
+    workflow_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", faults.append)
+    scripted = Scripted(kind=MediaKind.VIDEO, hangs={"finish_video", "judge_video"})
+    async with running(workflow_client, scripted) as handle:
+        async with asyncio.timeout(15):
+            while not scripted.hangs <= set(scripted.calls):
+                await asyncio.sleep(0.02)
+    gc.collect()
+    assert faults == []
+    await handle.terminate()
 
 
 async def test_a_run_that_is_cancelled_while_it_waits_is_not_listed_any_more(
