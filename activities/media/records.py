@@ -192,7 +192,8 @@ def _target(media: Media, order: PublishInput) -> MediaState:
     """
     if media.moderation_outcome == "block":
         raise MediaRejected(RejectionCode.BLOCKED_CONTENT)
-    unjudged = IngestStep.MODERATE.value in order.skipped_steps
+    # A moderator may have judged meanwhile what the run could not.
+    unjudged = IngestStep.MODERATE.value in order.skipped_steps and media.moderation_outcome is None
     if media.moderation_outcome == "hold" or unjudged:
         return MediaState.HELD
     return MediaState(order.stage)
