@@ -22,7 +22,6 @@ from tests.harness.rows import MakeMedia
 from workflows.media.messages import DeleteMediaInput, IngestInput
 from workflows.media.start import start_deletion, start_ingest
 
-
 MINUTES_AGO = datetime.now(UTC) - timedelta(minutes=5)
 
 
