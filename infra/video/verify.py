@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from infra.video.command import MediaTools, guarded_input, run_ffmpeg
@@ -45,16 +46,42 @@ def verify_decodes(
     Raises:
         OutputUnsound: a frame is missing or a decoder complained.
     """
-    counts = [work_dir / f"verify-{index}.gray" for index in range(len(files))]
-    outputs = []
-    for index, path in enumerate(files):
-        options = {} if index == 0 else {"skip_frame": "nokey"}
-        outputs.append(
-            guarded_input(path, tools, formats="mov,mp4,m4a,3gp,3g2,mj2", **options)["v:0"]
-            .filter("crop", _PIXELS, _PIXELS, 0, 0)
-            .filter("format", "gray")
-            .output(str(counts[index]), f="rawvideo", fps_mode="passthrough")
-        )
+    # Side by side: at the end of an encode nothing else is left to keep the cores busy.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        checks = [
+            pool.submit(
+                _decode, part, tools=tools, work_dir=work_dir, only_key_frames=only, cancel=cancel
+            )
+            for part, only in ((files[:1], False), (files[1:], True))
+            if part
+        ]
+        shown = {path: count for check in checks for path, count in check.result().items()}
+    for path in files:
+        wanted = frames if path == files[0] else key_frames[path]
+        if shown[path] < wanted:
+            raise OutputUnsound(
+                "frames are missing", rung=path.stem, shown=shown[path], wanted=wanted
+            )
+
+
+def _decode(
+    files: Sequence[Path],
+    *,
+    tools: MediaTools,
+    work_dir: Path,
+    only_key_frames: bool,
+    cancel: threading.Event | None,
+) -> dict[Path, int]:
+    """How many frames each file shows; `OutputUnsound` if a decoder complains."""
+    options = {"skip_frame": "nokey"} if only_key_frames else {}
+    counts = {path: work_dir / f"verify-{path.stem}.gray" for path in files}
+    outputs = [
+        guarded_input(path, tools, formats="mov,mp4,m4a,3gp,3g2,mj2", **options)["v:0"]
+        .filter("crop", _PIXELS, _PIXELS, 0, 0)
+        .filter("format", "gray")
+        .output(str(counts[path]), f="rawvideo", fps_mode="passthrough")
+        for path in files
+    ]
     result = run_ffmpeg(
         outputs,
         tools=tools,
@@ -64,9 +91,8 @@ def verify_decodes(
     )
     if result.returncode != 0 or result.stderr_tail.strip():
         raise OutputUnsound("a rung doesn't decode", stderr=result.stderr_tail[-2000:])
-    for path, count in zip(files, counts, strict=True):
-        shown = count.stat().st_size // _PIXELS**2 if count.exists() else 0
-        wanted = frames if path == files[0] else key_frames[path]
-        if shown < wanted:
-            raise OutputUnsound("frames are missing", rung=path.stem, shown=shown, wanted=wanted)
-        count.unlink()
+    shown = {}
+    for path, count in counts.items():
+        shown[path] = count.stat().st_size // _PIXELS**2 if count.exists() else 0
+        count.unlink(missing_ok=True)
+    return shown
