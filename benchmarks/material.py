@@ -46,7 +46,7 @@ def film_of(height: int, *, seconds: int, folder: Path) -> Path:
     Five seconds of Big Buck Bunny, over and over, under a slowly moving camera and film grain,
     so that neither decoder nor encoder meets the same picture twice.
     """
-    target = folder / f"film-{height}p.mp4"
+    target = folder / f"film-{height}p-{seconds}s.mp4"
     if target.exists():
         return target
     width = height * 16 // 9
