@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Engine, select, update
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import CancelledError
 
 from activities.parts import open_media_parts
 from devstack.apps import WorkerProcess
@@ -24,7 +25,7 @@ from devstack.part import NotReady
 from devstack.stack import ROOT, settings_from
 from domain.access import GrantSource
 from domain.accounts import Role
-from domain.ids import sweep_workflow_id
+from domain.ids import ingest_workflow_id, sweep_workflow_id
 from infra.db import transaction
 from infra.ids import new_id
 from infra.models import AuditEntry, Creator, Entitlement, Media, Rendition, Upload, User
@@ -203,6 +204,18 @@ class Platform:
     def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
         """Put a question to Temporal."""
         return self.loop.run(question(self.temporal))
+
+    def until_run_over(self, media_id: str) -> None:
+        """Its owner hears of a refusal or a cancellation first; then the run clears up."""
+
+        async def over(client: Client) -> None:
+            try:
+                await client.get_workflow_handle(ingest_workflow_id(media_id)).result()
+            except WorkflowFailureError as error:
+                if not isinstance(error.cause, CancelledError):
+                    raise
+
+        self.ask(over)
 
     # --- workers -------------------------------------------------------------------------
 

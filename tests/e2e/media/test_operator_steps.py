@@ -184,4 +184,5 @@ def test_a_run_that_waits_can_be_given_up(ward: Ward) -> None:
     media = ward.owner.settle(media_id)
     assert media["state"] == "cancelled"
     assert media["manage"]["progress"]["needs_attention"] is False
+    ward.platform.until_run_over(media_id)
     assert ward.platform.stored(media_id)["private"] == []

@@ -80,6 +80,8 @@ def verdicts(desk: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         workers.close()
         workers.enter_context(desk.working(decoder_image_seconds_max=DECODER_SECONDS))
         media |= {name: owner.settle(media_id) for name, media_id in slow.items()}
+        for media_id in (ids | slow).values():
+            desk.until_run_over(media_id)
         yield Verdicts(owner, media, good)
 
 

@@ -167,7 +167,8 @@ def test_cancelling_ends_ffmpeg_and_leaves_nothing(
         owner.call("POST", f"/media/{media_id}/cancel")
         until(lambda: not decoders_in(scratch), seconds=END_SECONDS)
         assert owner.settle(media_id)["state"] == MediaState.CANCELLED
-        until(lambda: not interrupted.stored(media_id)["private"], seconds=END_SECONDS)
+        interrupted.until_run_over(media_id)
+        assert not interrupted.stored(media_id)["private"]
         assert not interrupted.stored(media_id)["work"]
         assert worker.poll() is None, "the worker goes on"
         assert not list((scratch / "jobs").iterdir())
