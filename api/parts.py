@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from api.auth import TokenKey
+from api.auth.tokens import TokenKeys
 from infra.db import make_async_engine
 from infra.keyring import KeyRing
 from infra.reads import ReadPool
@@ -28,7 +28,7 @@ class Parts:
     """`engine` is for transactions that write, `reads` for single statements that don't."""
 
     settings: Settings
-    token_key: TokenKey
+    token_keys: TokenKeys
     engine: AsyncEngine
     reads: ReadPool
     storage: Storage
@@ -60,7 +60,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         stack.callback(storage.close)
         yield Parts(
             settings=settings,
-            token_key=TokenKey(settings),
+            token_keys=TokenKeys(settings),
             engine=engine,
             reads=reads,
             storage=storage,

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from domain.access import Offer
+from domain.access import Offer, OfferKind
 from domain.errors import (
     AccessDenied,
     Conflict,
@@ -68,15 +68,27 @@ class FieldError(BaseModel):
 
 
 class OfferBody(BaseModel):
-    """What would open a locked media."""
+    """What would open a locked post or media. Prices in minor units of `currency`."""
 
-    kind: str = Field(examples=["subscribe", "unlock"])
+    kind: OfferKind
     creator_id: str
     media_id: str | None = None
+    post_id: str | None = None
+    tier_id: str | None = None
+    price_minor: int | None = None
+    currency: str | None = Field(default=None, examples=["USD"])
 
     @classmethod
     def of(cls, offer: Offer) -> OfferBody:
-        return cls(kind=offer.kind, creator_id=offer.creator_id, media_id=offer.media_id)
+        return cls(
+            kind=offer.kind,
+            creator_id=offer.creator_id,
+            media_id=offer.media_id,
+            post_id=offer.post_id,
+            tier_id=offer.tier_id,
+            price_minor=offer.price_minor,
+            currency=offer.currency,
+        )
 
 
 class Problem(BaseModel):

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from api.auth import mint_token
+from api.auth.tokens import mint_token
 from domain.accounts import Role
 from domain.errors import FansworldError
 from infra.db import make_engine, transaction

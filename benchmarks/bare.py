@@ -33,6 +33,9 @@ def create_bare_app(database_url: str, *, pool_size: int, viewer_id: str) -> Fas
 
     app = FastAPI(lifespan=lifespan)
 
+    def who() -> dict[str, Any]:
+        return {"viewer_id": viewer_id, "session_id": None, "now": datetime.now(UTC)}
+
     async def rows(sql: bytes, params: dict[str, Any]) -> Response:
         async with pool.connection() as connection:
             found = await (await connection.execute(sql, params)).fetchall()
@@ -40,13 +43,13 @@ def create_bare_app(database_url: str, *, pool_size: int, viewer_id: str) -> Fas
 
     @app.get("/media/{media_id}")
     async def one(media_id: uuid.UUID) -> Response:
-        params = {"viewer_id": viewer_id, "media_id": str(media_id), "now": datetime.now(UTC)}
+        params = {**who(), "media_id": str(media_id)}
         return await rows(OPEN_SQL, params)
 
     @app.post("/media:batchAccess")
     async def many(request: Request) -> Response:
         ids = orjson.loads(await request.body())["media_ids"]
-        params = {"viewer_id": viewer_id, "media_ids": ids, "now": datetime.now(UTC)}
+        params = {**who(), "media_ids": ids}
         return await rows(DECIDE_MANY_SQL, params)
 
     return app

@@ -23,7 +23,7 @@ import orjson
 import psycopg
 from sqlalchemy.orm import Session
 
-from api.auth import mint_token
+from api.auth.tokens import mint_token
 from benchmarks.result import Result, compare, in_turn
 from devstack.postgres import Postgres
 from devstack.stack import ROOT, Stack, settings_from
@@ -114,7 +114,12 @@ def _throughput(name: str, ours: Call, bare: Call, rounds: int) -> Result:
 
 def _decision(settings: Settings, fan_id: str, media_ids: list[str], rounds: int) -> Result:
     """The statement alone, as the database takes it, against the time that it may take."""
-    params = {"viewer_id": fan_id, "media_ids": media_ids, "now": datetime.now(UTC)}
+    params = {
+        "viewer_id": fan_id,
+        "session_id": None,
+        "media_ids": media_ids,
+        "now": datetime.now(UTC),
+    }
     with psycopg.connect(settings.psycopg_url, autocommit=True) as connection:
 
         def median_ms() -> float:

@@ -20,7 +20,8 @@ def _key() -> str:
 _MAKERS: dict[str, Callable[[], str]] = {
     "PAYLOAD_KEYS": lambda: f"dev1={_key()}",
     "MEDIA_MASTER_KEYS": lambda: f"dev1={_key()}",
-    "TOKEN_PRIVATE_KEY": _key,
+    "ACCOUNT_MASTER_KEYS": lambda: f"dev1={_key()}",
+    "TOKEN_PRIVATE_KEYS": lambda: f"dev1={_key()}",
     "URL_SIGNING_KEY": _key,
     "S3_ACCESS_KEY_ID": lambda: f"dev{secrets.token_hex(8)}",
     "S3_SECRET_ACCESS_KEY": lambda: secrets.token_urlsafe(30),
@@ -28,7 +29,13 @@ _MAKERS: dict[str, Callable[[], str]] = {
     "valkey_password": lambda: secrets.token_urlsafe(24),
 }
 
-SETTINGS_KEYS = ("PAYLOAD_KEYS", "MEDIA_MASTER_KEYS", "TOKEN_PRIVATE_KEY", "URL_SIGNING_KEY")
+SETTINGS_KEYS = (
+    "PAYLOAD_KEYS",
+    "MEDIA_MASTER_KEYS",
+    "ACCOUNT_MASTER_KEYS",
+    "TOKEN_PRIVATE_KEYS",
+    "URL_SIGNING_KEY",
+)
 """Those that no part stands for: given to the settings whatever parts are started."""
 
 

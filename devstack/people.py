@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from api.auth import mint_token
+from api.auth.tokens import mint_token
 from domain.accounts import Role
 from infra.db import make_engine, transaction
 from infra.models import User

@@ -1,7 +1,11 @@
 """The access decision: one pure function, the only place that says who may see what.
 
-Order of rules: what nobody may see → owner → staff → blocks → visibility → grants.
-A subject that the viewer may not even know of is `HIDDEN` (the API answers 404).
+Order of rules: what nobody may see → owner → staff → blocks and regions → what is not shown →
+each rule that opens the subject. A subject that the viewer may not even know of is `HIDDEN`
+(the API answers 404).
+
+A media that posts carry is open to whom one of them is open. By itself it is open to everybody
+(`public`), to subscribers (`gated`, and no post carries it) or to nobody (`private`).
 """
 
 from __future__ import annotations
@@ -13,15 +17,16 @@ from enum import StrEnum
 
 from domain.accounts import Role
 from domain.media.states import MediaState, Visibility
+from domain.posts import Audience, PostState
 
 
 class Reason(StrEnum):
     OWNER = "owner"
     STAFF = "staff"
     PUBLIC = "public"
+    FOLLOWER = "follower"
     ENTITLED = "entitled"
     NOT_ENTITLED = "not_entitled"
-    NOT_READY = "not_ready"
     HIDDEN = "hidden"
 
 
@@ -31,32 +36,83 @@ class GrantSource(StrEnum):
     GIFT = "gift"
 
 
+class OfferKind(StrEnum):
+    FOLLOW = "follow"
+    SUBSCRIBE = "subscribe"
+    UNLOCK = "unlock"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request, as far as their token tells; `user_id` None is nobody signed in.
+
+    `country` (ISO 3166-1 alpha-2) is where the request comes from; None where that is unknown.
+    """
+
+    user_id: str | None
+    session_id: str | None = None
+    country: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks. `user_id` None is somebody not signed in."""
+    """Who asks, as the database knows them now. `user_id` None is somebody not signed in."""
 
     user_id: str | None
     role: Role = Role.FAN
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the viewer and the owner of a subject stand to each other."""
+
+    blocked: bool = False
+    """Either has blocked the other."""
+    follows: bool = False
+    blocked_countries: tuple[str, ...] = ()
+    """Where the owner wants nothing to be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One way in. Several of a subject count as alternatives."""
+
+    audience: Audience
+    post_id: str | None = None
+    """The post that gives the rule, which is what an unlock opens."""
+    tier_id: str | None = None
+    tier_rank: int | None = None
+    """With `tier`: the least rank. With `paid`: from which rank on nothing need be paid."""
+    price_minor: int | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is asked for: one media item."""
+    """What is asked for: one media or one post."""
 
-    media_id: str
     owner_id: str
-    state: MediaState
-    visibility: Visibility
+    rules: tuple[Rule, ...]
+    is_gone: bool = False
+    """Deleted or expired: it exists for nobody."""
+    is_shown: bool = True
+    """False: only its owner and staff may know of it yet."""
+    media_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A live or past right of the viewer on the subject (or on its creator)."""
+    """A right of the viewer: on one media, on one post, or on all that a subscription opens."""
 
     source: GrantSource
     starts_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    media_id: str | None = None
+    post_id: str | None = None
+    tier_rank: int | None = None
+    """Of a right on everything; None: every tier for a gift, the lowest for a subscription."""
 
     def is_live(self, now: datetime) -> bool:
         return (
@@ -65,14 +121,36 @@ class Grant:
             and (self.expires_at is None or self.expires_at > now)
         )
 
+    def opens(self, subject: Subject, rule: Rule) -> bool:
+        """Whether, while it is live, it satisfies this rule of the subject."""
+        if self.media_id is not None:
+            return self.media_id == subject.media_id
+        if self.post_id is not None:
+            return self.post_id == rule.post_id
+        if rule.audience in (Audience.TIER, Audience.PAID):
+            return rule.tier_rank is not None and self._reaches(rule.tier_rank)
+        return True
+
+    def _reaches(self, rank: int) -> bool:
+        if self.tier_rank is None:
+            return self.source is GrantSource.GIFT or rank <= LOWEST_RANK
+        return self.tier_rank >= rank
+
+
+LOWEST_RANK = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What would open the subject."""
+    """What would open the subject. Prices in minor units of `currency`."""
 
-    kind: str
+    kind: OfferKind
     creator_id: str
     media_id: str | None = None
+    post_id: str | None = None
+    tier_id: str | None = None
+    price_minor: int | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,28 +166,91 @@ class Decision:
         return self.reason is Reason.HIDDEN
 
 
-_HIDDEN = Decision(allowed=False, reason=Reason.HIDDEN)
+HIDDEN = Decision(allowed=False, reason=Reason.HIDDEN)
+_OWNER = Decision(allowed=True, reason=Reason.OWNER)
+_STAFF = Decision(allowed=True, reason=Reason.STAFF)
+_PUBLIC = Decision(allowed=True, reason=Reason.PUBLIC)
+_FOLLOWER = Decision(allowed=True, reason=Reason.FOLLOWER)
 _GONE = frozenset({MediaState.DELETED, MediaState.EXPIRED})
 
 
-def decide(viewer: Viewer, subject: Subject, grants: Iterable[Grant], now: datetime) -> Decision:
-    """May `viewer` see the full `subject` at `now` (UTC)?"""
-    if subject.state in _GONE:
-        return _HIDDEN
+def decide(
+    viewer: Viewer,
+    subject: Subject,
+    grants: Iterable[Grant],
+    now: datetime,
+    standing: Standing = Standing(),  # Frozen: one for all is as good as many.
+) -> Decision:
+    """May `viewer` see the full `subject` at `now` (UTC)?
+
+    `grants` are the viewer's rights on what this owner publishes, live or not.
+    """
+    if subject.is_gone:
+        return HIDDEN
     if viewer.user_id is not None and viewer.user_id == subject.owner_id:
-        return Decision(allowed=True, reason=Reason.OWNER)
+        return _OWNER
     if viewer.role.is_staff:
-        return Decision(allowed=True, reason=Reason.STAFF)
-    if subject.visibility is Visibility.PRIVATE or not subject.state.is_servable:
-        return _HIDDEN
-    if subject.visibility is Visibility.PUBLIC:
-        return Decision(allowed=True, reason=Reason.PUBLIC)
+        return _STAFF
+    if standing.blocked or viewer.country in standing.blocked_countries:
+        return HIDDEN
+    if not subject.is_shown or not subject.rules:
+        return HIDDEN
+    if any(rule.audience is Audience.PUBLIC for rule in subject.rules):
+        return _PUBLIC
     if viewer.user_id is None:
-        return _HIDDEN
-    live = [grant for grant in grants if grant.is_live(now)]
+        return HIDDEN
+    live = [
+        grant
+        for grant in grants
+        if grant.is_live(now) and any(grant.opens(subject, rule) for rule in subject.rules)
+    ]
+    if standing.follows and any(rule.audience is Audience.FOLLOWERS for rule in subject.rules):
+        return _FOLLOWER
     if live:
         return Decision(allowed=True, reason=Reason.ENTITLED, expires_at=_latest_expiry(live))
     return Decision(allowed=False, reason=Reason.NOT_ENTITLED, offers=_offers_for(subject))
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A post that carries a media, and the rule it gives."""
+
+    state: PostState
+    rule: Rule
+
+
+def media_subject(
+    *,
+    media_id: str,
+    owner_id: str,
+    state: MediaState,
+    visibility: Visibility,
+    carriers: Iterable[Carrier] = (),
+) -> Subject:
+    """A media with all the rules that open it."""
+    carried = [each for each in carriers if each.state is not PostState.DELETED]
+    rules = [each.rule for each in carried if each.state is PostState.PUBLISHED]
+    if visibility is Visibility.PUBLIC:
+        rules.append(Rule(Audience.PUBLIC))
+    elif visibility is Visibility.GATED and not carried:
+        rules.append(Rule(Audience.SUBSCRIBERS))
+    return Subject(
+        owner_id=owner_id,
+        rules=tuple(rules),
+        is_gone=state in _GONE,
+        is_shown=state.is_servable,
+        media_id=media_id,
+    )
+
+
+def post_subject(*, owner_id: str, state: PostState, rule: Rule) -> Subject:
+    """A post with the one rule that opens it."""
+    return Subject(
+        owner_id=owner_id,
+        rules=(rule,),
+        is_gone=state is PostState.DELETED,
+        is_shown=state is PostState.PUBLISHED,
+    )
 
 
 def _latest_expiry(grants: list[Grant]) -> datetime | None:
@@ -120,7 +261,28 @@ def _latest_expiry(grants: list[Grant]) -> datetime | None:
 
 
 def _offers_for(subject: Subject) -> tuple[Offer, ...]:
-    return (
-        Offer(kind="subscribe", creator_id=subject.owner_id),
-        Offer(kind="unlock", creator_id=subject.owner_id, media_id=subject.media_id),
-    )
+    """Each way in once, in the order of the rules."""
+    offers: dict[Offer, None] = {}
+    for rule in subject.rules:
+        for offer in _offers_of(subject, rule):
+            offers[offer] = None
+    return tuple(offers)
+
+
+def _offers_of(subject: Subject, rule: Rule) -> list[Offer]:
+    follow = Offer(OfferKind.FOLLOW, subject.owner_id)
+    subscribe = Offer(OfferKind.SUBSCRIBE, subject.owner_id, tier_id=rule.tier_id)
+    match rule.audience:
+        case Audience.FOLLOWERS:
+            return [follow]
+        case Audience.PAID:
+            unlock = Offer(
+                OfferKind.UNLOCK,
+                subject.owner_id,
+                post_id=rule.post_id,
+                price_minor=rule.price_minor,
+                currency=rule.currency,
+            )
+            return [unlock, subscribe] if rule.tier_id is not None else [unlock]
+        case _:
+            return [subscribe]

@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+_RINGS = ("payload_keys", "media_master_keys", "account_master_keys", "token_private_keys")
+
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
@@ -77,10 +79,13 @@ class Settings(BaseSettings):
     """Temporal payload encryption: `id=base64(32 bytes)`, first one encrypts, all decrypt."""
     media_master_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
     """Wrap the key of each media; same form."""
-    token_private_key: SecretStr | None = None
-    """Ed25519 private key, base64 of its 32 raw bytes; signs access tokens."""
+    account_master_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    """Wrap the TOTP secrets of accounts; same form."""
+    token_private_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    """Ed25519 private keys (their 32 raw bytes), same form: the first one signs access tokens,
+    all verify and are published as a JWK Set."""
     url_signing_key: SecretStr | None = None
-    """base64 of 32 bytes; signs playlist and key URLs."""
+    """base64 of 32 bytes; signs playlist and key URLs, and the links in mails."""
     cdn_signing_key: SecretStr | None = None
     """base64 of 32 bytes, shared with the CDN: signs its URLs and the calls of its purge
     hook. Needed where either CDN URL is set."""
@@ -91,7 +96,47 @@ class Settings(BaseSettings):
     api_public_url: str = "http://localhost:8000"
     api_body_bytes_max: int = MIB
     cors_origins: StrList = ()
-    access_token_ttl_seconds: int = 600
+    trusted_proxies: StrList = ()
+    """Addresses or networks whose `X-Forwarded-For` is believed."""
+    country_header: str | None = None
+    """Set by the CDN in front: ISO 3166-1 alpha-2 of the client's country."""
+    idempotency_ttl_seconds: int = Field(default=24 * 3600, ge=60)
+    rate_limit_api_per_minute: int = Field(default=100, ge=1)
+    """Requests of one account, or of one address that is not signed in."""
+    rate_limit_uploads_per_minute: int = Field(default=10, ge=1)
+    rate_limit_auth_per_15_minutes: int = Field(default=5, ge=1)
+    """Tries to sign in, of one address and of one account each."""
+
+    # --- signing in ----------------------------------------------------------------------
+    access_token_ttl_seconds: int = Field(default=600, ge=30)
+    refresh_token_ttl_seconds: int = Field(default=30 * 24 * 3600, ge=600)
+    """Of a session that is not used; each refresh begins it anew."""
+    refresh_grace_seconds: int = Field(default=10, ge=0)
+    """A refresh token that is used again within this time is a client's retry, no theft."""
+    step_up_ttl_seconds: int = Field(default=600, ge=30)
+    """How long a proof of identity counts for what needs a fresh one."""
+    password_hash_memory_kib: int = Field(default=19 * 1024, ge=19 * 1024)
+    password_hash_rounds: int = Field(default=2, ge=2)
+    password_hash_threads: int = Field(default=2, ge=1)
+    """Passwords that one process hashes at a time."""
+    email_link_ttl_seconds: int = Field(default=24 * 3600, ge=300)
+    reset_link_ttl_seconds: int = Field(default=3600, ge=300)
+    unverified_account_days: int = Field(default=7, ge=1)
+    """An account whose e-mail address is not verified by then is removed."""
+    webauthn_rp_id: str = "localhost"
+    """Domain that passkeys belong to."""
+    webauthn_origins: StrList = ()
+    """Origins that passkeys may be used from; empty: `app_url`."""
+
+    # --- mail ----------------------------------------------------------------------------
+    app_url: str = "http://localhost:3000"
+    """Where people use the platform; links in mails lead there."""
+    smtp_host: str = "localhost"
+    smtp_port: int = Field(default=25, ge=1, le=65535)
+    smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    mail_from: str = "fansworld <no-reply@localhost>"
 
     # --- upload --------------------------------------------------------------------------
     upload_image_bytes_max: int = 50 * MIB
@@ -203,7 +248,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _key_rings(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("payload_keys", "media_master_keys"):
+        for name in _RINGS:
             text = values.get(name)
             if isinstance(text, str):
                 values[name] = dict(
@@ -214,17 +259,15 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _keys_fit(self) -> Settings:
         faults: list[str] = []
-        for name in ("payload_keys", "media_master_keys"):
+        for name in _RINGS:
             ring: dict[str, SecretStr] = getattr(self, name)
             faults += [f"{name}: {fault}" for fault in _ring_faults(ring)]
             if not ring:
                 faults.append(f"{name}: at least one key is needed (id=base64 of 32 bytes)")
-        for name in ("token_private_key", "url_signing_key"):
-            secret: SecretStr | None = getattr(self, name)
-            if secret is None:
-                faults.append(f"{name}: missing (base64 of 32 bytes)")
-            elif (fault := _key_fault(secret)) is not None:
-                faults.append(f"{name}: {fault}")
+        if self.url_signing_key is None:
+            faults.append("url_signing_key: missing (base64 of 32 bytes)")
+        elif (fault := _key_fault(self.url_signing_key)) is not None:
+            faults.append(f"url_signing_key: {fault}")
         if self.cdn_signing_key is None:
             if self.cdn_base_url or self.cdn_purge_url:
                 faults.append("cdn_signing_key: missing (needed by the CDN URLs)")

@@ -14,10 +14,11 @@ from typing import Annotated
 from uuid import UUID
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import StringConstraints
 
 from api import API_PREFIX
+from api.auth.callers import country_of
 from api.media.addresses import object_url, storyboard
 from api.media.items import RenditionName
 from api.media.tickets import (
@@ -28,6 +29,7 @@ from api.media.tickets import (
 )
 from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
+from domain.access import Caller
 from domain.errors import Conflict, NotFound
 from domain.media.hls import (
     HlsAudio,
@@ -74,12 +76,14 @@ def _text(media_type: str) -> dict[int | str, dict[str, object]]:
     response_class=Response,
     responses=_text(PLAYLIST_TYPE),
 )
-async def get_master_playlist(media_id: UUID, token: Token, parts: ApiParts) -> Response:
+async def get_master_playlist(
+    request: Request, media_id: UUID, token: Token, parts: ApiParts
+) -> Response:
     """The master playlist: every rung and every sound track."""
     now = parts.now()
     ticket = read_ticket(parts, token, media_id=str(media_id), use=TicketUse.START, now=now)
     opened = await open_media(
-        parts.reads, viewer_id=ticket.viewer_id, media_id=str(media_id), now=now
+        parts.reads, caller=_caller(ticket, request, parts), media_id=str(media_id), now=now
     )
     _require(opened, ticket)
     session = session_ticket(parts, ticket, opened.media, now=now)
@@ -93,13 +97,17 @@ async def get_master_playlist(media_id: UUID, token: Token, parts: ApiParts) -> 
     responses=_text(PLAYLIST_TYPE),
 )
 async def get_rendition_playlist(
-    media_id: UUID, name: RenditionName, token: Token, parts: ApiParts
+    request: Request, media_id: UUID, name: RenditionName, token: Token, parts: ApiParts
 ) -> Response:
     """The segments of one rung or sound track, each with an address of its own."""
     now = parts.now()
     ticket = read_ticket(parts, token, media_id=str(media_id), use=TicketUse.SESSION, now=now)
     opened = await open_for_playlist(
-        parts.reads, viewer_id=ticket.viewer_id, media_id=str(media_id), now=now, name=name
+        parts.reads,
+        caller=_caller(ticket, request, parts),
+        media_id=str(media_id),
+        now=now,
+        name=name,
     )
     _require(opened, ticket)
     if not opened.renditions:
@@ -126,12 +134,12 @@ async def get_rendition_playlist(
         }
     },
 )
-async def get_key(media_id: UUID, token: Token, parts: ApiParts) -> Response:
+async def get_key(request: Request, media_id: UUID, token: Token, parts: ApiParts) -> Response:
     """The 16 bytes that open the segments, after a decision of this very moment."""
     now = parts.now()
     ticket = read_ticket(parts, token, media_id=str(media_id), use=TicketUse.SESSION, now=now)
     opened = await open_for_key(
-        parts.reads, viewer_id=ticket.viewer_id, media_id=str(media_id), now=now
+        parts.reads, caller=_caller(ticket, request, parts), media_id=str(media_id), now=now
     )
     _require(opened, ticket)
     if opened.key_id is None or opened.key_wrapped is None:
@@ -149,15 +157,22 @@ _PRIVATE = {"cache-control": "private, no-store"}
     response_class=Response,
     responses=_text(VTT_TYPE),
 )
-async def get_storyboard(media_id: UUID, token: Token, parts: ApiParts) -> Response:
+async def get_storyboard(
+    request: Request, media_id: UUID, token: Token, parts: ApiParts
+) -> Response:
     """Tiles of sprite sheets by time, as WebVTT, with a signed address for each sheet."""
     now = parts.now()
     ticket = read_ticket(parts, token, media_id=str(media_id), use=TicketUse.START, now=now)
     opened = await open_media(
-        parts.reads, viewer_id=ticket.viewer_id, media_id=str(media_id), now=now
+        parts.reads, caller=_caller(ticket, request, parts), media_id=str(media_id), now=now
     )
     _require(opened, ticket)
     return Response(_storyboard(parts, opened), media_type=VTT_TYPE, headers=_PRIVATE)
+
+
+def _caller(ticket: Ticket, request: Request, parts: Parts) -> Caller:
+    """Whom the ticket was issued to, from where they ask now."""
+    return Caller(ticket.viewer_id, country=country_of(request, parts.settings))
 
 
 def _require(opened: OpenedMedia, ticket: Ticket) -> None:

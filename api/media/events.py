@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api import API_PREFIX
-from api.auth import SignedInCaller
+from api.auth.callers import SignedIn, SignedInCaller
 from api.media.managing import open_managed
 from api.media.schemas import ProgressEventBody
 from api.media.views import rejection_body
@@ -34,12 +34,13 @@ router = APIRouter(prefix=f"{API_PREFIX}/media", tags=["media"], responses=PROBL
 
 async def _followed(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> OpenedMedia:
     """Before the stream begins, so that a refusal is a problem and not an empty stream."""
-    return await open_managed(parts, user_id=caller.user_id, media_id=str(media_id))
+    return await open_managed(parts, caller=caller, media_id=str(media_id))
 
 
 @router.get("/{media_id}/events", operation_id="followMedia", response_class=EventSourceResponse)
 async def follow_media(
     opened: Annotated[OpenedMedia, Depends(_followed)],
+    caller: SignedInCaller,
     parts: ApiParts,
     last_event_id: Annotated[str | None, Header(max_length=64)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
@@ -52,7 +53,7 @@ async def follow_media(
     yield _event(_from_row(media, parts.now()), retry=RETRY_MILLISECONDS)
     if media.media_state.is_final:
         return
-    user_id, state = opened.viewer.user_id or "", media.media_state
+    state = media.media_state
     percent = media.progress_percent
     live = follow_progress(parts.valkey, media.id, last_event_id, generation=media.generation)
     async for heard in live:
@@ -62,7 +63,7 @@ async def follow_media(
             percent = max(percent, heard[1].percent)
             yield _event(_from_live(heard[1], state, percent), entry_id=heard[0])
             continue
-        row = await _row_now(parts, user_id=user_id, media_id=media.id)
+        row = await _row_now(parts, caller=caller, media_id=media.id)
         if row is None:
             return
         state = row.media_state
@@ -74,11 +75,11 @@ async def follow_media(
             return
 
 
-async def _row_now(parts: Parts, *, user_id: str, media_id: str) -> MediaRecord | None:
+async def _row_now(parts: Parts, *, caller: SignedIn, media_id: str) -> MediaRecord | None:
     """The row, or None where the stream should end: the media is deleted, the account closed,
     or the database is away, and a client that reconnects will be told which."""
     try:
-        return (await open_managed(parts, user_id=user_id, media_id=media_id)).media
+        return (await open_managed(parts, caller=caller, media_id=media_id)).media
     except FansworldError:
         return None
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api import API_PREFIX
-from api.auth import AnyCaller, SignedInCaller
+from api.auth.callers import AnyCaller, SignedInCaller
 from api.media import schemas
 from api.media.managing import (
     audit_staff_view,
@@ -84,9 +84,7 @@ async def get_media(
     and duration. Who may not know of it gets 404.
     """
     now = parts.now()
-    opened = await open_media(
-        parts.reads, viewer_id=caller.user_id, media_id=str(media_id), now=now
-    )
+    opened = await open_media(parts.reads, caller=caller, media_id=str(media_id), now=now)
     await audit_staff_view(parts, opened, "media.viewed")
     response.headers["etag"] = etag_of(opened.media)
     return media_body(parts, opened, now=now)
@@ -102,7 +100,7 @@ async def edit_media(
     if_match: Annotated[str | None, Header(max_length=200)] = None,
 ) -> schemas.MediaBody:
     """Change title, alternative text or visibility. Needs `If-Match` with the media's ETag."""
-    opened = await open_managed(parts, user_id=caller.user_id, media_id=str(media_id))
+    opened = await open_managed(parts, caller=caller, media_id=str(media_id))
     if opened.decision.reason is not Reason.OWNER:
         raise AccessDenied("Only its owner can do that.", code="not_owner")
     if if_match is None:
@@ -115,9 +113,7 @@ async def edit_media(
         media.version += 1
         media.updated_at = parts.now()
     now = parts.now()
-    edited = await open_media(
-        parts.reads, viewer_id=caller.user_id, media_id=str(media_id), now=now
-    )
+    edited = await open_media(parts.reads, caller=caller.caller, media_id=str(media_id), now=now)
     response.headers["etag"] = etag_of(edited.media)
     return media_body(parts, edited, now=now)
 
@@ -125,7 +121,7 @@ async def edit_media(
 @router.delete("/{media_id}", operation_id="deleteMedia", status_code=202)
 async def delete(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> Response:
     """Hide a media at once and erase every object of it. Processing is cancelled."""
-    await delete_media(parts, user_id=caller.user_id, media_id=str(media_id))
+    await delete_media(parts, caller=caller, media_id=str(media_id))
     return _accepted(str(media_id))
 
 
@@ -142,7 +138,7 @@ async def reprocess(
     """
     await reprocess_media(
         parts,
-        user_id=caller.user_id,
+        caller=caller,
         media_id=str(media_id),
         renditions=request.renditions if request else (),
     )
@@ -154,21 +150,21 @@ async def retry_rendition(
     media_id: UUID, name: RenditionName, caller: SignedInCaller, parts: ApiParts
 ) -> Response:
     """Make one rendition again; the others are kept."""
-    await reprocess_media(parts, user_id=caller.user_id, media_id=str(media_id), renditions=(name,))
+    await reprocess_media(parts, caller=caller, media_id=str(media_id), renditions=(name,))
     return _accepted(str(media_id))
 
 
 @router.post("/{media_id}/cancel", operation_id="cancelProcessing", status_code=202)
 async def cancel(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> Response:
     """End the processing of a media and delete what it has made so far."""
-    await cancel_processing(parts, user_id=caller.user_id, media_id=str(media_id))
+    await cancel_processing(parts, caller=caller, media_id=str(media_id))
     return _accepted(str(media_id))
 
 
 @router.post("/{media_id}/release", operation_id="releaseMedia", status_code=204)
 async def release(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> None:
     """For moderators: publish a media in state `held` after looking at it."""
-    await release_held(parts, user_id=caller.user_id, media_id=str(media_id))
+    await release_held(parts, caller=caller, media_id=str(media_id))
 
 
 def _require_match(if_match: str, media: Media) -> None:

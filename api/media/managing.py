@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.auth.callers import SignedIn
 from api.media.starting import (
     TEMPORAL_FAULTS,
     TEMPORAL_SECONDS,
@@ -41,7 +42,7 @@ _PROCESSED = frozenset(
 _RUNNING = frozenset({MediaState.PROCESSING, MediaState.PLAYABLE})
 
 
-async def open_managed(parts: Parts, *, user_id: str, media_id: str) -> OpenedMedia:
+async def open_managed(parts: Parts, *, caller: SignedIn, media_id: str) -> OpenedMedia:
     """A media that the caller owns, or may handle as staff.
 
     Raises:
@@ -49,7 +50,7 @@ async def open_managed(parts: Parts, *, user_id: str, media_id: str) -> OpenedMe
         AccessDenied: they may, but it is not theirs.
     """
     opened = await open_media_row(
-        parts.reads, viewer_id=user_id, media_id=media_id, now=parts.now()
+        parts.reads, caller=caller.caller, media_id=media_id, now=parts.now()
     )
     return require_managed(opened)
 
@@ -93,9 +94,9 @@ async def audit_staff_view(parts: Parts, opened: OpenedMedia, action: str) -> No
             await record_staff_act(session, opened, action)
 
 
-async def delete_media(parts: Parts, *, user_id: str, media_id: str) -> None:
+async def delete_media(parts: Parts, *, caller: SignedIn, media_id: str) -> None:
     """Hide a media from everybody at once, then have all of it erased."""
-    opened = await open_managed(parts, user_id=user_id, media_id=media_id)
+    opened = await open_managed(parts, caller=caller, media_id=media_id)
     now = parts.now()
     async with async_transaction(parts.engine) as session:
         media = await lock_media(session, media_id)
@@ -119,7 +120,7 @@ async def _abort_parts(parts: Parts, object_key: str, multipart_id: str) -> None
         log.warning("multipart_left_to_lifecycle", key=object_key, why=error.message)
 
 
-async def release_held(parts: Parts, *, user_id: str, media_id: str) -> None:
+async def release_held(parts: Parts, *, caller: SignedIn, media_id: str) -> None:
     """Serve what moderation held back, because a person found nothing wrong with it.
 
     Whoever does find something wrong deletes the media instead.
@@ -128,7 +129,7 @@ async def release_held(parts: Parts, *, user_id: str, media_id: str) -> None:
         AccessDenied: `staff_only`.
         Conflict: `not_held`.
     """
-    opened = await open_managed(parts, user_id=user_id, media_id=media_id)
+    opened = await open_managed(parts, caller=caller, media_id=media_id)
     if opened.decision.reason is not Reason.STAFF:
         raise AccessDenied("Only a moderator can do that.", code="staff_only")
     async with async_transaction(parts.engine) as session:
@@ -143,7 +144,7 @@ async def release_held(parts: Parts, *, user_id: str, media_id: str) -> None:
 
 
 async def reprocess_media(
-    parts: Parts, *, user_id: str, media_id: str, renditions: Sequence[str]
+    parts: Parts, *, caller: SignedIn, media_id: str, renditions: Sequence[str]
 ) -> Media:
     """Run ingest again as a new generation; the published one is served until it is replaced.
 
@@ -152,9 +153,9 @@ async def reprocess_media(
             `sealed_original`.
         NotFound: `rendition_unknown`.
     """
-    opened = await open_managed(parts, user_id=user_id, media_id=media_id)
+    opened = await open_managed(parts, caller=caller, media_id=media_id)
     if renditions:
-        await _require_renditions(parts, user_id=user_id, media_id=media_id, names=renditions)
+        await _require_renditions(parts, caller=caller, media_id=media_id, names=renditions)
     only = tuple(dict.fromkeys(renditions))
     async with async_transaction(parts.engine) as session:
         media = await lock_media(session, media_id)
@@ -204,9 +205,9 @@ def _begin_generation(media: Media, *, only_renditions: tuple[str, ...]) -> None
 
 
 async def _require_renditions(
-    parts: Parts, *, user_id: str, media_id: str, names: Sequence[str]
+    parts: Parts, *, caller: SignedIn, media_id: str, names: Sequence[str]
 ) -> None:
-    opened = await open_media(parts.reads, viewer_id=user_id, media_id=media_id, now=parts.now())
+    opened = await open_media(parts.reads, caller=caller.caller, media_id=media_id, now=parts.now())
     known = {each.name for each in opened.renditions}
     for name in names:
         if name not in known:
@@ -215,14 +216,14 @@ async def _require_renditions(
             )
 
 
-async def cancel_processing(parts: Parts, *, user_id: str, media_id: str) -> None:
+async def cancel_processing(parts: Parts, *, caller: SignedIn, media_id: str) -> None:
     """Ask the media's run to end. What it made so far is deleted by the run itself.
 
     Raises:
         Conflict: `not_processing`.
         Unavailable: Temporal did not answer; nothing was cancelled.
     """
-    opened = await open_managed(parts, user_id=user_id, media_id=media_id)
+    opened = await open_managed(parts, caller=caller, media_id=media_id)
     media = opened.media
     if media.media_state not in _RUNNING:
         raise Conflict("It is not being processed.", code="not_processing", state=media.state)

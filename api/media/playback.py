@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from api import API_PREFIX
-from api.auth import AnyCaller
+from api.auth.callers import AnyCaller
 from api.media import schemas
 from api.media.addresses import storyboard, streamed, urls_expire_at
 from api.media.managing import audit_staff_view
@@ -32,9 +32,7 @@ async def start_playback(
     right to it gets 402 with the offers that would open it.
     """
     now = parts.now()
-    opened = await open_media(
-        parts.reads, viewer_id=caller.user_id, media_id=str(media_id), now=now
-    )
+    opened = await open_media(parts.reads, caller=caller, media_id=str(media_id), now=now)
     opened.require_allowed()
     published_generation(opened.media)
     await audit_staff_view(parts, opened, "media.played")
@@ -65,9 +63,7 @@ async def batch_access(
             f"Up to {most} ids can be asked for at once.", code="too_many_ids", limit=most
         )
     ids = [str(each) for each in request.media_ids]
-    decisions = await decide_many(
-        parts.reads, viewer_id=caller.user_id, media_ids=ids, now=parts.now()
-    )
+    decisions = await decide_many(parts.reads, caller=caller, media_ids=ids, now=parts.now())
     return schemas.BatchAccessBody(
         data=[
             schemas.BatchAccessItem(

@@ -10,7 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Body, Response
 
 from api import API_PREFIX
-from api.auth import SignedInCaller
+from api.auth.callers import SignedInCaller
 from api.media import schemas
 from api.media.completion import complete_upload, missing_parts
 from api.media.uploading import abort_upload, lost, open_upload, plan_of, require_open

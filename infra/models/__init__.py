@@ -1,19 +1,48 @@
 """Tables, one module a slice. Import from here so that every table is known to Alembic."""
 
-from infra.models.accounts import Creator, Entitlement, User
-from infra.models.audit import AuditEntry
+from infra.models.access import Entitlement, Tier
+from infra.models.accounts import Block, Creator, CreatorApplication, Follow, User
+from infra.models.audit import AuditEntry, AuditLink
+from infra.models.auth import (
+    AuthChallenge,
+    AuthSession,
+    Mail,
+    Passkey,
+    RecoveryCode,
+    RefreshToken,
+    TotpSecret,
+)
 from infra.models.base import Base
+from infra.models.contract import IdempotencyRecord
 from infra.models.media import BlockedHash, EncodedChunk, Media, Rendition, Upload
+from infra.models.posts import Comment, Post, PostLike, PostMedia
 
 __all__ = [
     "AuditEntry",
+    "AuditLink",
+    "AuthChallenge",
+    "AuthSession",
     "Base",
+    "Block",
     "BlockedHash",
+    "Comment",
     "Creator",
+    "CreatorApplication",
     "EncodedChunk",
     "Entitlement",
+    "Follow",
+    "IdempotencyRecord",
+    "Mail",
     "Media",
+    "Passkey",
+    "Post",
+    "PostLike",
+    "PostMedia",
+    "RecoveryCode",
+    "RefreshToken",
     "Rendition",
+    "Tier",
+    "TotpSecret",
     "Upload",
     "User",
 ]

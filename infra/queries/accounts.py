@@ -5,7 +5,6 @@ Every function runs inside the caller's transaction and writes its audit entry t
 
 from __future__ import annotations
 
-import re
 import uuid
 from datetime import datetime
 
@@ -13,13 +12,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from domain.access import GrantSource
-from domain.accounts import Role
-from domain.errors import Conflict, Invalid, NotFound
+from domain.accounts import Role, check_handle
+from domain.errors import Conflict, NotFound
 from infra.ids import new_id
 from infra.models import AuditEntry, Creator, Entitlement, Media, User
 from infra.queries import audit
-
-_HANDLE = re.compile(r"[a-z0-9][a-z0-9_.-]{1,29}")
 
 
 def create_user(
@@ -28,20 +25,17 @@ def create_user(
     """A new account, with its creator row where the role is `creator`; returns its id.
 
     Raises:
-        Invalid: `handle_invalid`.
+        Invalid: `handle_invalid` or `handle_reserved`.
         Conflict: `handle_taken`.
     """
-    if not _HANDLE.fullmatch(handle):
-        raise Invalid(
-            "A handle has 2 to 30 characters of a-z, 0-9, `_`, `.` and `-`.", code="handle_invalid"
-        )
+    check_handle(handle)
     if session.scalar(select(User.id).where(User.handle == handle)) is not None:
         raise Conflict(f"The handle {handle} is taken.", code="handle_taken", handle=handle)
     user_id = new_id()
-    session.add(User(id=user_id, handle=handle, role=role))
+    session.add(User(id=user_id, handle=handle, role=role, display_name=display_name or handle))
     session.flush()
     if role is Role.CREATOR:
-        session.add(Creator(user_id=user_id, display_name=display_name or handle))
+        session.add(Creator(user_id=user_id))
     _note(session, operator, "user.created", "user", user_id, handle=handle, role=role.value)
     return user_id
 

@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 
 from api.app import create_app
-from api.auth import mint_token
+from api.auth.tokens import mint_token
 from infra.models import User
 from infra.settings import Settings
 from infra.storage import Storage

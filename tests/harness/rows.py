@@ -37,10 +37,11 @@ def make_user(engine: Engine) -> MakeUser:
     def make(*, role: Role = Role.FAN, **columns: Any) -> User:
         user_id = columns.pop("id", None) or new_id()
         handle = columns.pop("handle", f"{role.value}-{user_id.replace('-', '')[-12:]}")
+        columns.setdefault("display_name", handle.title())
         user = User(id=user_id, handle=handle, role=role.value, **columns)
         _commit(engine, user)
         if role is Role.CREATOR:
-            _commit(engine, Creator(user_id=user_id, display_name=handle.title()))
+            _commit(engine, Creator(user_id=user_id))
         return user
 
     return make

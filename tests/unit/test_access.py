@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.access import Grant, GrantSource, Reason, Subject, Viewer, decide
+from domain.access import (
+    Grant,
+    GrantSource,
+    Reason,
+    Rule,
+    Subject,
+    Viewer,
+    decide,
+    media_subject,
+)
 from domain.accounts import Role
 from domain.media.states import MediaState, Visibility
+from domain.posts import Audience
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OWNER, FAN = "owner", "fan"
@@ -27,7 +37,7 @@ viewers = st.builds(
     Viewer, user_id=st.sampled_from([None, OWNER, FAN]), role=st.sampled_from(Role)
 ).filter(lambda viewer: viewer.user_id is not None or viewer.role is Role.FAN)
 subjects = st.builds(
-    Subject,
+    media_subject,
     media_id=st.just("m"),
     owner_id=st.just(OWNER),
     state=st.sampled_from(MediaState),
@@ -38,7 +48,7 @@ subjects = st.builds(
 def subject(
     visibility: Visibility = Visibility.GATED, state: MediaState = MediaState.READY
 ) -> Subject:
-    return Subject("m", OWNER, state, visibility)
+    return media_subject(media_id="m", owner_id=OWNER, state=state, visibility=visibility)
 
 
 ANON, STRANGER = Viewer(None), Viewer(FAN)
@@ -103,7 +113,7 @@ def test_only_the_owner_staff_public_or_a_live_grant_ever_open_anything(
         assert (
             viewer.user_id == item.owner_id
             or viewer.role.is_staff
-            or item.visibility is Visibility.PUBLIC
+            or Rule(Audience.PUBLIC) in item.rules
             or any(grant.is_live(NOW) for grant in held)
         )
         assert decision.expires_at is None or decision.expires_at > NOW
@@ -118,7 +128,7 @@ def test_no_grant_opens_what_is_private_unfinished_or_gone(
 ) -> None:
     if viewer.user_id == item.owner_id or viewer.role.is_staff:
         return
-    if item.visibility is Visibility.PRIVATE or not item.state.is_servable:
+    if not item.rules or not item.is_shown:
         assert decide(viewer, item, held, NOW).hidden
 
 

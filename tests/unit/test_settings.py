@@ -14,7 +14,8 @@ KEY = base64.b64encode(bytes(32)).decode()
 KEYS = {
     "PAYLOAD_KEYS": f"k1={KEY}",
     "MEDIA_MASTER_KEYS": f"k2={KEY},k1={KEY}",
-    "TOKEN_PRIVATE_KEY": KEY,
+    "ACCOUNT_MASTER_KEYS": f"a={KEY}",
+    "TOKEN_PRIVATE_KEYS": f"a={KEY}",
     "URL_SIGNING_KEY": KEY,
 }
 
@@ -119,7 +120,7 @@ def test_all_faults_are_listed_at_once(environment: pytest.MonkeyPatch) -> None:
     [
         ("PAYLOAD_KEYS", "", "payload_keys: at least one key is needed"),
         ("MEDIA_MASTER_KEYS", "k1=c2hvcnQ=", "decodes to 5 bytes, 32 are needed"),
-        ("TOKEN_PRIVATE_KEY", "not base64!", "token_private_key: is not base64"),
+        ("URL_SIGNING_KEY", "not base64!", "url_signing_key: is not base64"),
         ("URL_SIGNING_KEY", None, "url_signing_key: missing"),
         ("CDN_BASE_URL", "https://cdn.example", "cdn_signing_key: missing"),
     ],

@@ -30,7 +30,8 @@ def settings() -> Settings:
     return Settings(
         payload_keys={"a": key},
         media_master_keys={"a": key},
-        token_private_key=key,
+        account_master_keys={"a": key},
+        token_private_keys={"a": key},
         url_signing_key=key,
     )
 

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.auth import mint_token
+from api.auth.tokens import mint_token
 from domain.accounts import Role
 from tests.e2e.api.test_idor import TABLE
 from tests.harness.api import RunningApi

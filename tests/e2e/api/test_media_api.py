@@ -67,7 +67,7 @@ def test_a_stranger_of_a_gated_media_gets_the_blur_and_nothing_else(
     client = api.client(make_user())
     body = client.get(f"{MEDIA}/{media.id}").json()
     assert body["access"]["allowed"] is False
-    assert [offer["kind"] for offer in body["access"]["offers"]] == ["subscribe", "unlock"]
+    assert [offer["kind"] for offer in body["access"]["offers"]] == ["subscribe"]
     assert [each["name"] for each in body["renditions"]] == ["blur.jpg"]
     assert api.client().get(body["renditions"][0]["url"]).content == b"blur.jpg"
     assert (body["width"], body["height"], body["kind"]) == (1600, 900, "image")
@@ -128,7 +128,7 @@ def test_a_closed_account_is_unauthenticated_at_the_next_request(
     with transaction(engine) as session:
         session.get_one(User, fan.id).deleted_at = datetime.now(UTC)
     answer = client.get(f"{MEDIA}/{media.id}")
-    assert (answer.status_code, answer.json()["code"]) == (401, "account_closed")
+    assert (answer.status_code, answer.json()["code"]) == (401, "session_ended")
 
 
 def test_what_staff_look_at_is_written_down(

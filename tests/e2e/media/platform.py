@@ -101,12 +101,13 @@ class Platform:
 
     def _person(self, role: Role, handle: str | None) -> Person:
         user_id = new_id()
-        user = User(id=user_id, handle=handle or f"{role.value}-{user_id[-8:]}", role=role.value)
+        name = handle or f"{role.value}-{user_id[-8:]}"
+        user = User(id=user_id, handle=name, role=role.value, display_name=name)
         with transaction(self.engine) as session:
             session.add(user)
             session.flush()
             if role is Role.CREATOR:
-                session.add(Creator(user_id=user_id, display_name=user.handle))
+                session.add(Creator(user_id=user_id))
             session.flush()
             session.refresh(user)
             session.expunge(user)

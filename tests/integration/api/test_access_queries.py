@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, text
 
-from domain.access import Grant, GrantSource, Subject, Viewer, decide
+from domain.access import Caller, Grant, GrantSource, Viewer, decide, media_subject
 from domain.accounts import Role
 from domain.errors import NotFound, Unauthenticated, Unavailable
 from domain.media.states import MediaState, RenditionKind, Visibility
@@ -67,7 +67,7 @@ async def test_a_hundred_media_are_decided_by_one_statement(
     for media_id in ids[::2]:
         entitle(fan, creator_id=creator.id, media_id=media_id)
     asked = [*ids, *(new_id() for _ in range(90))]
-    decisions = await decide_many(reads, viewer_id=fan.id, media_ids=asked, now=NOW)
+    decisions = await decide_many(reads, caller=Caller(fan.id), media_ids=asked, now=NOW)
     assert reads.statements == 1
     assert [each.allowed for each in decisions] == [True, False] * 5 + [False] * 90
     assert all(each.hidden for each in decisions[10:])
@@ -96,9 +96,16 @@ async def test_the_statement_and_the_pure_decision_agree(
         entitle(viewer, creator_id=creator.id, **span)
         for visibility in Visibility:
             media = make_media(owner=creator, state="ready", visibility=visibility.value)
-            [found] = await decide_many(reads, viewer_id=viewer.id, media_ids=[media.id], now=NOW)
+            [found] = await decide_many(
+                reads, caller=Caller(viewer.id), media_ids=[media.id], now=NOW
+            )
             grant = Grant(GrantSource.GIFT, **span)
-            subject = Subject(media.id, creator.id, MediaState.READY, visibility)
+            subject = media_subject(
+                media_id=media.id,
+                owner_id=creator.id,
+                state=MediaState.READY,
+                visibility=visibility,
+            )
             assert found == decide(Viewer(viewer.id, role), subject, [grant], NOW)
 
 
@@ -109,7 +116,7 @@ async def test_the_longest_of_many_rights_counts(
     media = make_media(owner=creator, state="ready", visibility="gated")
     for hours in (1, 5, 3):
         entitle(fan, creator_id=creator.id, expires_at=NOW + hours * HOUR)
-    [decision] = await decide_many(reads, viewer_id=fan.id, media_ids=[media.id], now=NOW)
+    [decision] = await decide_many(reads, caller=Caller(fan.id), media_ids=[media.id], now=NOW)
     assert decision.expires_at == NOW + 5 * HOUR
 
 
@@ -125,7 +132,7 @@ async def test_a_locked_media_is_opened_with_its_public_previews_only(
     )
     with transaction(engine) as session:
         session.add_all(rendition(media, kind) for kind in RenditionKind)
-    asked: dict[str, Any] = {"viewer_id": make_user().id, "media_id": media.id, "now": NOW}
+    asked: dict[str, Any] = {"caller": Caller(make_user().id), "media_id": media.id, "now": NOW}
     opened = await open_media(reads, **asked)
     assert {each.kind for each in opened.renditions} == {
         RenditionKind.BLUR,
@@ -134,7 +141,7 @@ async def test_a_locked_media_is_opened_with_its_public_previews_only(
     }
     locked = await open_for_key(reads, **asked)
     assert (locked.key_id, locked.key_wrapped) == (None, None)
-    owner = await open_for_key(reads, **(asked | {"viewer_id": media.owner_id}))
+    owner = await open_for_key(reads, **(asked | {"caller": Caller(media.owner_id)}))
     assert owner.key_wrapped == b"sealed"
     assert "sealed" not in repr(owner)
 
@@ -145,7 +152,7 @@ async def test_renditions_of_other_generations_are_not_opened(
     media = make_media(state="ready", published_generation=2, generation=3)
     with transaction(engine) as session:
         session.add(rendition(media, RenditionKind.IMAGE))
-    opened = await open_media(reads, viewer_id=media.owner_id, media_id=media.id, now=NOW)
+    opened = await open_media(reads, caller=Caller(media.owner_id), media_id=media.id, now=NOW)
     assert opened.renditions == ()
 
 
@@ -157,9 +164,9 @@ async def test_who_is_not_known_is_told_so_whatever_they_ask_for(
         session.get_one(User, gone.id).deleted_at = NOW
     for viewer_id in (gone.id, new_id()):
         with pytest.raises(Unauthenticated):
-            await open_media(reads, viewer_id=viewer_id, media_id=new_id(), now=NOW)
+            await open_media(reads, caller=Caller(viewer_id), media_id=new_id(), now=NOW)
     with pytest.raises(NotFound):
-        await open_media(reads, viewer_id=None, media_id=new_id(), now=NOW)
+        await open_media(reads, caller=Caller(None), media_id=new_id(), now=NOW)
 
 
 async def test_a_read_survives_connections_that_the_server_closed(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, select
 
-from api.auth import TokenKey
+from api.auth.tokens import TokenKeys
 from domain.accounts import Role
 from domain.errors import Conflict, FansworldError, Invalid, NotFound
 from infra.db import transaction
@@ -46,12 +46,13 @@ def test_an_account_a_right_and_a_token_by_command(
         )
     granted = run(stack_environment, "grant", "--fan", "tom", "--creator", "mia", "--days", "30")
     token = run(stack_environment, "mint", "--user", "tom").stdout.strip()
-    assert TokenKey(settings).verify(token, now=int(time.time())) == fan_id
+    assert TokenKeys(settings).verify(token, now=int(time.time())).user_id == fan_id
     with transaction(engine) as session:
         right = session.get_one(Entitlement, granted.stdout.strip())
         assert (right.fan_id, right.creator_id, right.source) == (fan_id, creator_id, "gift")
         assert right.expires_at is not None
-        assert session.get_one(Creator, creator_id).display_name == "mia"
+        assert session.get_one(User, creator_id).display_name == "mia"
+        assert session.get(Creator, creator_id) is not None
         entries = session.execute(select(AuditEntry.action, AuditEntry.actor_name)).all()
     assert [tuple(entry) for entry in entries] == [
         ("user.created", "ada"),

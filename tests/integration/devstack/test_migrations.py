@@ -76,7 +76,7 @@ def test_repeated_upgrade_changes_nothing(fresh: Engine) -> None:
     [
         "UPDATE audit_log SET action = 'other'",
         "DELETE FROM audit_log",
-        "TRUNCATE audit_log",
+        "TRUNCATE audit_log CASCADE",
     ],
 )
 def test_audit_log_takes_inserts_and_nothing_else(fresh: Engine, statement: str) -> None:

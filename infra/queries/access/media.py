@@ -1,12 +1,7 @@
-"""The only door to gated media.
+"""Media behind the door: decided for up to a hundred at once, opened one at a time.
 
-One statement gathers who asks, what they ask for and which rights they hold, for up to a
-hundred media; `domain.access.decide` judges each. What serves content (pictures, playlists,
-keys) takes an `OpenedMedia`, which only this module makes and only after a decision.
-
-The viewer's role is read with the subject and is not taken from their token, so that a role
-that was taken away, or an account that was closed, ends at the next request and costs no
-round trip of its own.
+What serves content (pictures, playlists, keys) takes an `OpenedMedia`, which only this module
+makes and only after a decision.
 """
 
 from __future__ import annotations
@@ -16,13 +11,36 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from domain.access import Decision, Grant, GrantSource, Reason, Subject, Viewer, decide
-from domain.accounts import Role
-from domain.errors import NotFound, PaymentRequired, Unauthenticated
+from domain.access import (
+    HIDDEN,
+    Caller,
+    Carrier,
+    Decision,
+    Reason,
+    Viewer,
+    decide,
+    media_subject,
+)
+from domain.errors import NotFound, PaymentRequired
 from domain.media.states import MediaKind, MediaState, RenditionKind, Visibility
+from domain.posts import PostState
+from infra.queries.access.gathering import (
+    ITEM_COLUMNS,
+    ITEM_WIDTH,
+    NO_STANDING,
+    OWNER_COLUMNS,
+    OWNER_WIDTH,
+    OWNERS,
+    VIEWER,
+    item_grants,
+    item_rights,
+    rule_from,
+    standing_from,
+    viewer_from,
+    viewer_params,
+    wide_grants,
+)
 from infra.reads import ReadPool, Row
-
-_HIDDEN = Decision(allowed=False, reason=Reason.HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,35 +148,42 @@ _COLUMNS = [each.name for each in fields(MediaRecord)]
 _UUIDS = frozenset({"id", "owner_id"})
 MEDIA_COLUMNS = ", ".join(f"m.{name}::text" if name in _UUIDS else f"m.{name}" for name in _COLUMNS)
 
-_VIEWER = """
-WITH viewer AS MATERIALIZED (
-    SELECT id, role FROM users
-    WHERE id = %(viewer_id)s::uuid AND deleted_at IS NULL
-)
-"""
-_GRANTS = """
+_CARRIERS = """
 LEFT JOIN LATERAL (
-    SELECT array_agg(e.source) AS sources, array_agg(e.starts_at) AS starts,
-           array_agg(e.expires_at) AS ends, array_agg(e.revoked_at) AS revocations
-    FROM entitlements e
-    WHERE m.visibility = 'gated'
-      AND e.fan_id = v.id AND e.creator_id = m.owner_id
-      AND (e.media_id IS NULL OR e.media_id = m.id)
-      AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
-      AND (e.revoked_at IS NULL OR e.revoked_at > %(now)s)
-) g ON true
-"""
-"""Rights that are over are left out already here: a subscriber of years has dozens. What is
-live is still for `decide` to say."""
-_GRANT_COLUMNS = "g.sources, g.starts, g.ends, g.revocations"
-
-DECIDE_MANY_SQL = f"""{_VIEWER}
-SELECT v.role, m.id::text, m.owner_id::text, m.state, m.visibility, {_GRANT_COLUMNS}
-FROM unnest(%(media_ids)s::uuid[]) WITH ORDINALITY AS asked (id, place)
+    SELECT array_agg(p.state) AS states, array_agg(p.id::text) AS ids,
+           array_agg(p.audience) AS audiences, array_agg(p.tier_id::text) AS tier_ids,
+           array_agg(t.rank) AS ranks, array_agg(p.price_minor) AS prices,
+           array_agg(p.currency) AS currencies, array_agg(p.id) AS uuids
+    FROM post_media pm
+    JOIN posts p ON p.id = pm.post_id AND p.state <> 'deleted'
+    LEFT JOIN tiers t ON t.id = p.tier_id
+    WHERE pm.media_id = a.id
+) c ON true"""
+_CARRIER_COLUMNS = "c.states, c.ids, c.audiences, c.tier_ids, c.ranks, c.prices, c.currencies"
+_DECIDED_BY = (
+    f"v.role, a.id::text, a.owner_id::text, a.state, a.visibility, "
+    f"{OWNER_COLUMNS}, {ITEM_COLUMNS}, {_CARRIER_COLUMNS}"
+)
+_DECIDED_WIDTH = 5 + OWNER_WIDTH + ITEM_WIDTH + 7
+_GATHERED = f"""
 LEFT JOIN viewer v ON true
-LEFT JOIN media m ON m.id = asked.id
-{_GRANTS}
-ORDER BY asked.place
+LEFT JOIN owners o ON o.owner_id = a.owner_id
+{_CARRIERS}
+{item_rights("e.media_id = a.id OR e.post_id = ANY (c.uuids)")}
+"""
+
+DECIDE_MANY_SQL = f"""
+WITH {VIEWER},
+asked AS MATERIALIZED (
+    SELECT given.place, m.id, m.owner_id, m.state, m.visibility
+    FROM unnest(%(media_ids)s::uuid[]) WITH ORDINALITY AS given (id, place)
+    LEFT JOIN media m ON m.id = given.id
+),
+{OWNERS}
+SELECT {_DECIDED_BY}
+FROM asked a
+{_GATHERED}
+ORDER BY a.place
 """.encode()
 
 _RENDITION = """jsonb_build_array(
@@ -170,12 +195,17 @@ _RENDITION = """jsonb_build_array(
 def _open_sql(*, renditions: str, key: bool = False) -> bytes:
     """The statement that opens one media; it answers one row even if there is no such media."""
     key_columns = "m.key_id, m.key_wrapped" if key else "NULL, NULL"
-    return f"""{_VIEWER}
-SELECT v.role, {_GRANT_COLUMNS}, {renditions}, {key_columns}, {MEDIA_COLUMNS}
-FROM (SELECT %(media_id)s::uuid AS id) asked
-LEFT JOIN viewer v ON true
-LEFT JOIN media m ON m.id = asked.id
-{_GRANTS}
+    return f"""
+WITH {VIEWER},
+asked AS MATERIALIZED (
+    SELECT m.id, m.owner_id, m.state, m.visibility
+    FROM (SELECT %(media_id)s::uuid AS id) given LEFT JOIN media m ON m.id = given.id
+),
+{OWNERS}
+SELECT {_DECIDED_BY}, {renditions}, {key_columns}, {MEDIA_COLUMNS}
+FROM asked a
+LEFT JOIN media m ON m.id = a.id
+{_GATHERED}
 """.encode()
 
 
@@ -198,79 +228,72 @@ _OPEN_KEY = _open_sql(renditions="NULL", key=True)
 
 
 async def decide_many(
-    reads: ReadPool, *, viewer_id: str | None, media_ids: Sequence[str], now: datetime
+    reads: ReadPool, *, caller: Caller, media_ids: Sequence[str], now: datetime
 ) -> list[Decision]:
     """One decision for each id, in order, by one statement.
 
     What does not exist is `HIDDEN`, as is what the viewer may not know of.
 
     Raises:
-        Unauthenticated: the account is closed.
+        Unauthenticated: the account or the session is over.
     """
-    rows = await reads.fetch_all(
-        DECIDE_MANY_SQL, {"viewer_id": viewer_id, "media_ids": list(media_ids), "now": now}
-    )
-    viewer = _viewer(viewer_id, rows[0][0] if rows else None)
+    params = {**viewer_params(caller, now), "media_ids": list(media_ids)}
+    rows = await reads.fetch_all(DECIDE_MANY_SQL, params)
+    viewer = viewer_from(caller, rows[0][0] if rows else None)
     return [_decision_of(viewer, row, now) for row in rows]
 
 
 async def open_media(
-    reads: ReadPool, *, viewer_id: str | None, media_id: str, now: datetime
+    reads: ReadPool, *, caller: Caller, media_id: str, now: datetime
 ) -> OpenedMedia:
     """A media and its renditions without their segments.
 
     Raises:
         NotFound: there is none, or the viewer may not know of it.
-        Unauthenticated: the account is closed.
+        Unauthenticated: the account or the session is over.
     """
-    return await _open(OPEN_SQL, reads, viewer_id, media_id, now)
+    return await _open(OPEN_SQL, reads, caller, media_id, now)
 
 
 async def open_media_row(
-    reads: ReadPool, *, viewer_id: str | None, media_id: str, now: datetime
+    reads: ReadPool, *, caller: Caller, media_id: str, now: datetime
 ) -> OpenedMedia:
     """As `open_media`, without renditions."""
-    return await _open(_OPEN_BARE, reads, viewer_id, media_id, now)
+    return await _open(_OPEN_BARE, reads, caller, media_id, now)
 
 
 async def open_for_playlist(
-    reads: ReadPool, *, viewer_id: str | None, media_id: str, now: datetime, name: str | None
+    reads: ReadPool, *, caller: Caller, media_id: str, now: datetime, name: str | None
 ) -> OpenedMedia:
     """As `open_media`, with the segments of its HLS renditions, or of the one called `name`."""
-    return await _open(_OPEN_SEGMENTS, reads, viewer_id, media_id, now, name=name)
+    return await _open(_OPEN_SEGMENTS, reads, caller, media_id, now, name=name)
 
 
 async def open_for_key(
-    reads: ReadPool, *, viewer_id: str | None, media_id: str, now: datetime
+    reads: ReadPool, *, caller: Caller, media_id: str, now: datetime
 ) -> OpenedMedia:
     """As `open_media`, with the wrapped key and without renditions."""
-    return await _open(_OPEN_KEY, reads, viewer_id, media_id, now)
+    return await _open(_OPEN_KEY, reads, caller, media_id, now)
 
 
 async def _open(
     sql: bytes,
     reads: ReadPool,
-    viewer_id: str | None,
+    caller: Caller,
     media_id: str,
     now: datetime,
     **params: str | None,
 ) -> OpenedMedia:
-    row = await reads.fetch_one(
-        sql, {"viewer_id": viewer_id, "media_id": media_id, "now": now, **params}
-    )
+    row = await reads.fetch_one(sql, {**viewer_params(caller, now), "media_id": media_id, **params})
     assert row is not None, "the statement answers one row for any id"
-    role, *grant_columns, renditions, key_id, key_wrapped = row[:8]
-    viewer = _viewer(viewer_id, role)
-    if row[8] is None:
-        raise _no_such_media(media_id)
-    media = MediaRecord(*row[8:])
-    subject = Subject(media.id, media.owner_id, media.media_state, Visibility(media.visibility))
-    decision = decide(viewer, subject, _grants(grant_columns), now)
+    viewer = viewer_from(caller, row[0])
+    decision = _decision_of(viewer, row[:_DECIDED_WIDTH], now)
     if decision.hidden:
         raise _no_such_media(media_id)
+    renditions, key_id, key_wrapped, *columns = row[_DECIDED_WIDTH:]
     return OpenedMedia(
         viewer=viewer,
-        media=media,
+        media=MediaRecord(*columns),
         decision=decision,
         renditions=_fetchable(renditions, allowed=decision.allowed),
         key_id=key_id if decision.allowed else None,
@@ -278,29 +301,32 @@ async def _open(
     )
 
 
-def _viewer(viewer_id: str | None, role: str | None) -> Viewer:
-    if viewer_id is None:
-        return Viewer(None)
-    if role is None:
-        raise Unauthenticated("This account does not exist any more.", code="account_closed")
-    return Viewer(viewer_id, Role(role))
-
-
 def _decision_of(viewer: Viewer, row: Row, now: datetime) -> Decision:
-    _, media_id, owner_id, state, visibility, *grant_columns = row
+    _, media_id, owner_id, state, visibility = row[:5]
     if media_id is None:
-        return _HIDDEN
-    subject = Subject(media_id, owner_id, MediaState(state), Visibility(visibility))
-    return decide(viewer, subject, _grants(grant_columns), now)
+        return HIDDEN
+    owner, item = row[5 : 5 + OWNER_WIDTH], row[5 + OWNER_WIDTH : -7]
+    standing = standing_from(owner[:4])
+    if standing is None and not viewer.role.is_staff:
+        return HIDDEN
+    subject = media_subject(
+        media_id=media_id,
+        owner_id=owner_id,
+        state=MediaState(state),
+        visibility=Visibility(visibility),
+        carriers=_carriers(row[-7:]),
+    )
+    grants = [*wide_grants(owner[4:]), *item_grants(item)]
+    return decide(viewer, subject, grants, now, standing or NO_STANDING)
 
 
-def _grants(columns: Sequence[list[Any] | None]) -> list[Grant]:
-    sources, starts, ends, revocations = columns
-    if not sources or starts is None or ends is None or revocations is None:
+def _carriers(columns: Row) -> list[Carrier]:
+    states, *rules = columns
+    if not states:
         return []
     return [
-        Grant(GrantSource(source), start, end, revoked)
-        for source, start, end, revoked in zip(sources, starts, ends, revocations, strict=True)
+        Carrier(PostState(state), rule_from(*rule))
+        for state, *rule in zip(states, *rules, strict=True)
     ]
 
 

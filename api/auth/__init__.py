@@ -1,0 +1,1 @@
+"""Who asks: tokens, sessions, and the ways of signing in."""

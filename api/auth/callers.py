@@ -1,0 +1,76 @@
+"""Who sends a request: dependencies of routes."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api.auth.tokens import TokenKeys, invalid_token
+from domain.access import Caller
+from domain.errors import Unauthenticated
+from infra.settings import Settings
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_UNKNOWN_COUNTRIES = frozenset({"XX", "T1", "ZZ"})
+"""What CDNs say where they don't know, or of the Tor network."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A caller of whom a token tells who they are."""
+
+    user_id: str
+    session_id: str | None
+    country: str | None
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(self.user_id, self.session_id, self.country)
+
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="accessToken",
+    bearerFormat="JWT",
+    description="A short-lived JWT; `POST /auth/login` and `POST /auth/refresh` give it out.",
+)
+_Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+
+
+async def _caller(request: Request, credentials: _Credentials) -> Caller:
+    parts = request.app.state.parts
+    country = country_of(request, parts.settings)
+    if credentials is None:
+        if "authorization" in request.headers:
+            raise invalid_token()
+        return Caller(None, country=country)
+    keys: TokenKeys = parts.token_keys
+    caller = keys.verify(credentials.credentials, now=int(time.time()))
+    structlog.contextvars.bind_contextvars(user_id=caller.user_id)
+    return replace(caller, country=country)
+
+
+async def _signed_in(caller: Annotated[Caller, Depends(_caller)]) -> SignedIn:
+    if caller.user_id is None:
+        raise Unauthenticated("This needs an access token: `Authorization: Bearer …`.")
+    return SignedIn(caller.user_id, caller.session_id, caller.country)
+
+
+AnyCaller = Annotated[Caller, Depends(_caller)]
+"""Dependency of routes that somebody not signed in may use; a bad token is still refused."""
+SignedInCaller = Annotated[SignedIn, Depends(_signed_in)]
+
+
+def country_of(request: Request, settings: Settings) -> str | None:
+    """Where the request comes from, by the header that the CDN in front sets."""
+    if settings.country_header is None:
+        return None
+    country = request.headers.get(settings.country_header, "").upper()
+    known = _COUNTRY.fullmatch(country) and country not in _UNKNOWN_COUNTRIES
+    return country if known else None

@@ -1,0 +1,33 @@
+"""The only door to gated content.
+
+One statement gathers who asks, what they ask for and which rights they hold, for up to a
+hundred subjects; `domain.access.decide` judges each.
+"""
+
+from infra.queries.access.media import (
+    DECIDE_MANY_SQL,
+    MEDIA_COLUMNS,
+    OPEN_SQL,
+    MediaRecord,
+    OpenedMedia,
+    StoredRendition,
+    decide_many,
+    open_for_key,
+    open_for_playlist,
+    open_media,
+    open_media_row,
+)
+
+__all__ = [
+    "DECIDE_MANY_SQL",
+    "MEDIA_COLUMNS",
+    "OPEN_SQL",
+    "MediaRecord",
+    "OpenedMedia",
+    "StoredRendition",
+    "decide_many",
+    "open_for_key",
+    "open_for_playlist",
+    "open_media",
+    "open_media_row",
+]
