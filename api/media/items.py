@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from fastapi import APIRouter, Body, Path, Query, Response
 
 from api import API_PREFIX
 from api.auth.callers import AnyCaller, SignedInCaller
+from api.etags import IfMatch, etag_of, require_if_match, require_match
 from api.media import schemas
 from api.media.managing import (
     audit_staff_view,
@@ -20,11 +20,12 @@ from api.media.managing import (
     release_held,
     reprocess_media,
 )
-from api.media.views import etag_of, media_body, media_item
+from api.media.views import media_body, media_item
 from api.parts import ApiParts
-from api.problems import PROBLEMS, PreconditionRequired
+from api.problems import PROBLEMS
+from api.schemas import PageQuery
 from domain.access import Reason
-from domain.errors import AccessDenied, PreconditionFailed
+from domain.errors import AccessDenied
 from domain.media.states import MediaKind, MediaState, Visibility
 from domain.paging import Keyset, cursor_for, keyset_from
 from infra.db import async_transaction
@@ -39,13 +40,9 @@ RenditionName = Annotated[
 ]
 
 
-class ListQuery(BaseModel):
+class ListQuery(PageQuery):
     """Filters of the owner's list."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(default=20, ge=1, le=100)
-    cursor: Annotated[str, StringConstraints(max_length=64)] | None = None
     state: MediaState | None = None
     kind: MediaKind | None = None
 
@@ -86,7 +83,7 @@ async def get_media(
     now = parts.now()
     opened = await open_media(parts.reads, caller=caller, media_id=str(media_id), now=now)
     await audit_staff_view(parts, opened, "media.viewed")
-    response.headers["etag"] = etag_of(opened.media)
+    response.headers["etag"] = etag_of(opened.media.version)
     return media_body(parts, opened, now=now)
 
 
@@ -97,24 +94,23 @@ async def edit_media(
     response: Response,
     caller: SignedInCaller,
     parts: ApiParts,
-    if_match: Annotated[str | None, Header(max_length=200)] = None,
+    if_match: IfMatch = None,
 ) -> schemas.MediaBody:
     """Change title, alternative text or visibility. Needs `If-Match` with the media's ETag."""
     opened = await open_managed(parts, caller=caller, media_id=str(media_id))
     if opened.decision.reason is not Reason.OWNER:
         raise AccessDenied("Only its owner can do that.", code="not_owner")
-    if if_match is None:
-        raise PreconditionRequired("Send the media's ETag in `If-Match`.")
+    expected = require_if_match(if_match)
     changes = patch.model_dump(exclude_unset=True)
     async with async_transaction(parts.engine) as session:
         media = await lock_media(session, str(media_id))
-        _require_match(if_match, media)
+        require_match(expected, media.version)
         _apply(media, changes)
         media.version += 1
         media.updated_at = parts.now()
     now = parts.now()
     edited = await open_media(parts.reads, caller=caller.caller, media_id=str(media_id), now=now)
-    response.headers["etag"] = etag_of(edited.media)
+    response.headers["etag"] = etag_of(edited.media.version)
     return media_body(parts, edited, now=now)
 
 
@@ -165,14 +161,6 @@ async def cancel(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> Res
 async def release(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> None:
     """For moderators: publish a media in state `held` after looking at it."""
     await release_held(parts, caller=caller, media_id=str(media_id))
-
-
-def _require_match(if_match: str, media: Media) -> None:
-    tags = {tag.strip() for tag in if_match.split(",")}
-    if "*" not in tags and f'"v{media.version}"' not in tags:
-        raise PreconditionFailed(
-            "The media was edited meanwhile. Read it again.", current_version=media.version
-        )
 
 
 def _apply(media: Media, changes: dict[str, object]) -> None:

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.problems import OfferBody
+from api.schemas import EXAMPLE_ID, Body, Page, PlainText
 from domain.access import Decision, Reason
 from domain.media.states import MediaKind, MediaState, Purpose, RenditionKind, Visibility
 
 PARTS_BATCH_MAX = 100
-_EXAMPLE_ID = "0192f0c1-e3f8-7b0d-9a4f-5f5d8e1c2b3a"
 
 
-def _plain(text: str) -> str:
-    """Postgres takes no NUL, and no other control character belongs in a name or a title."""
-    for character in text:
-        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":
-            raise ValueError("control characters are not allowed")
-    return text
-
-
-PlainText = Annotated[str, AfterValidator(_plain), StringConstraints(strip_whitespace=True)]
 Title = Annotated[PlainText, StringConstraints(max_length=300)]
 AltText = Annotated[PlainText, StringConstraints(max_length=2000)]
-
-
-class Body(BaseModel):
-    """What a client sends."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 # --- uploads ---------------------------------------------------------------------------------
@@ -101,8 +85,8 @@ class SignedPart(SignedPut):
 class UploadBody(BaseModel):
     """An upload: how to send the bytes, and how it stands."""
 
-    id: str = Field(examples=[_EXAMPLE_ID])
-    media_id: str = Field(examples=[_EXAMPLE_ID])
+    id: str = Field(examples=[EXAMPLE_ID])
+    media_id: str = Field(examples=[EXAMPLE_ID])
     state: Literal["open", "completed", "aborted", "expired"]
     media_state: MediaState
     file_name: str
@@ -229,7 +213,7 @@ class MediaBody(BaseModel):
     Locked (`access.allowed` false): previews, kind, size and duration only.
     """
 
-    id: str = Field(examples=[_EXAMPLE_ID])
+    id: str = Field(examples=[EXAMPLE_ID])
     owner_id: str
     kind: MediaKind
     state: MediaState
@@ -270,10 +254,8 @@ class MediaItem(BaseModel):
     created_at: datetime
 
 
-class MediaPage(BaseModel):
+class MediaPage(Page):
     data: list[MediaItem]
-    next_cursor: str | None
-    has_more: bool
 
 
 class MediaPatch(Body):

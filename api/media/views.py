@@ -12,11 +12,6 @@ from domain.media.states import MediaKind, MediaState, Purpose, Visibility
 from infra.queries.access import MediaRecord, OpenedMedia, StoredRendition
 
 
-def etag_of(media: MediaRecord) -> str:
-    """Changes with each edit of the owner; for `If-Match`."""
-    return f'"v{media.version}"'
-
-
 def media_body(parts: Parts, opened: OpenedMedia, *, now: datetime) -> schemas.MediaBody:
     media, allowed = opened.media, opened.decision.allowed
     renditions = [rendition_body(parts, each) for each in opened.renditions]

@@ -1,0 +1,45 @@
+"""What bodies of requests and answers share."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+EXAMPLE_ID = "0192f0c1-e3f8-7b0d-9a4f-5f5d8e1c2b3a"
+
+
+def _plain(text: str) -> str:
+    """Postgres takes no NUL, and no other control character belongs in a name or a title."""
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":
+            raise ValueError("control characters are not allowed")
+    return text
+
+
+PlainText = Annotated[str, AfterValidator(_plain), StringConstraints(strip_whitespace=True)]
+
+
+class Body(BaseModel):
+    """What a client sends. Refuses fields that it doesn't know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PageQuery(BaseModel):
+    """Where a page of a list begins and how long it may be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=20, ge=1, le=100)
+    cursor: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        default=None, description="`next_cursor` of the page before."
+    )
+
+
+class Page(BaseModel):
+    """Base of pages; each adds `data`."""
+
+    next_cursor: str | None = Field(description="For the next page; null on the last one.")
+    has_more: bool
