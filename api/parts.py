@@ -21,6 +21,7 @@ from infra.redis import make_async_valkey
 from infra.settings import Settings
 from infra.storage import Storage
 from infra.temporal import connect
+from infra.webauthn import RelyingParty
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class Parts:
     valkey: Redis
     temporal: Client
     keys: KeyRing
+    """Of media."""
+    account_keys: KeyRing
+    relying_party: RelyingParty
 
     @staticmethod
     def now() -> datetime:
@@ -67,6 +71,8 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             valkey=valkey,
             temporal=await connect(settings, lazy=True),
             keys=KeyRing(settings.media_master_keys),
+            account_keys=KeyRing(settings.account_master_keys),
+            relying_party=RelyingParty.of(settings),
         )
 
 

@@ -1,4 +1,4 @@
-"""Master keys that wrap the keys of media.
+"""Master keys that wrap the keys of media and the TOTP secrets of accounts.
 
 Rotation: put a new master key first. It wraps from then on, and every key in the ring still
 unwraps; an old one can be dropped when no row names its id any more.
@@ -18,7 +18,8 @@ _NONCE_BYTES = 12
 
 
 class UnknownMasterKey(Exception):
-    """A key was wrapped by a master key that `MEDIA_MASTER_KEYS` does not hold."""
+    """Something was wrapped by a master key that the ring does not hold any more: see
+    `MEDIA_MASTER_KEYS` and `ACCOUNT_MASTER_KEYS`."""
 
 
 class WrappedKeyDamaged(Exception):
@@ -50,7 +51,7 @@ class KeyRing:
         """
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise UnknownMasterKey(f"no key {key_id!r} in MEDIA_MASTER_KEYS")
+            raise UnknownMasterKey(f"no key {key_id!r} in a ring of master keys")
         try:
             return cipher.decrypt(blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], key_id.encode())
         except InvalidTag:

@@ -30,10 +30,18 @@ class CallerStanding:
     user_id: str
     handle: str
     role: Role
-    has_session: bool
-    """False: the token was minted by whoever runs the platform, and proves itself."""
+    session_id: str | None
+    """None: the token was minted by whoever runs the platform, and proves itself."""
     proved_at: datetime | None
     second_factor_at: datetime | None
+
+    @property
+    def has_session(self) -> bool:
+        return self.session_id is not None
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(self.user_id, self.session_id)
 
 
 async def caller_standing(reads: ReadPool, caller: Caller) -> CallerStanding:
@@ -54,7 +62,7 @@ async def caller_standing(reads: ReadPool, caller: Caller) -> CallerStanding:
         caller.user_id,
         handle,
         Role(role),
-        caller.session_id is not None,
+        caller.session_id,
         proved_at,
         second_factor_at,
     )

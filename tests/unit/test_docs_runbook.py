@@ -20,6 +20,7 @@ NOT_IN_STEPS = {
     "infra/reads.py",
     "infra/queries/access",
     "infra/queries/accounts.py",
+    "infra/queries/auth",
     "infra/queries/uploads.py",
     "infra/storage/buckets.py",
 }
