@@ -26,3 +26,17 @@ class MailKind(StrEnum):
     RESET_PASSWORD = "reset_password"
     SECURITY_NOTICE = "security_notice"
     """A credential was changed, added or taken away."""
+
+
+class SessionEnd(StrEnum):
+    """Why a session was ended before its time."""
+
+    SIGNED_OUT = "signed_out"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
+    REVOKED = "revoked"
+    """By its owner, from another device."""
+    TOKEN_REUSED = "token_reused"
+    """A refresh token was used twice: it is in two hands."""
+    PASSWORD_CHANGED = "password_changed"
+    PASSWORD_RESET = "password_reset"
+    BY_STAFF = "by_staff"
