@@ -25,14 +25,14 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.journal import Journal
-from activities.media import MediaActivities
-from activities.parts import MediaParts, open_media_parts
+from activities.parts import WorkerParts, open_worker_parts
+from activities.slices import activities_on_queues
 from domain.ids import sweep_workflow_id
 from infra.settings import Settings, SettingsError, load_settings
 from infra.telemetry import configure_logging
 from infra.temporal import connect, ensure_schedule
 from workflows.queues import Queue, queue_name
-from workflows.runner import WORKFLOWS, workflow_runner
+from workflows.runner import SWEEPS, WORKFLOWS, workflow_runner
 
 log = structlog.get_logger("worker")
 
@@ -57,22 +57,21 @@ def parse_queues(text: str) -> tuple[Queue, ...]:
 
 
 def build_workers(
-    client: Client, settings: Settings, queues: Sequence[Queue], parts: MediaParts | None
+    client: Client, settings: Settings, queues: Sequence[Queue], parts: WorkerParts | None
 ) -> list[Worker]:
     """One Worker for each queue. `parts` may be None where only workflows are served."""
     workers = []
     if Queue.WORKFLOWS in queues:
         workers.append(_workflow_worker(client, settings))
     if parts is not None:
-        media = MediaActivities(parts)
         slots = {
-            Queue.MEDIA: (settings.worker_media_slots, media.for_media_queue()),
-            Queue.IO: (settings.worker_io_slots, media.for_io_queue()),
+            Queue.MEDIA: settings.worker_media_slots,
+            Queue.IO: settings.worker_io_slots,
         }
         workers += [
-            _activity_worker(client, settings, queue, *slots[queue])
-            for queue in queues
-            if queue in slots
+            _activity_worker(client, settings, queue, slots[queue], activities)
+            for queue, activities in activities_on_queues(parts).items()
+            if queue in queues
         ]
     return workers
 
@@ -129,9 +128,9 @@ async def run(settings: Settings, queues: Sequence[Queue]) -> None:
     async with AsyncExitStack() as stack:
         parts = None
         if any(queue is not Queue.WORKFLOWS for queue in queues):
-            parts = stack.enter_context(open_media_parts(settings, client))
+            parts = stack.enter_context(open_worker_parts(settings, client))
         if Queue.WORKFLOWS in queues:
-            await _ensure_sweep(client, settings)
+            await _ensure_sweeps(client, settings)
         for worker in build_workers(client, settings, queues, parts):
             await stack.enter_async_context(worker)
         log.info("worker ready", queues=[queue.value for queue in queues], pid=os.getpid())
@@ -141,17 +140,18 @@ async def run(settings: Settings, queues: Sequence[Queue]) -> None:
     log.info("worker stopped")
 
 
-async def _ensure_sweep(client: Client, settings: Settings) -> None:
-    workflow_id = f"{settings.task_queue_prefix}{sweep_workflow_id('media')}"
-    await ensure_schedule(
-        client,
-        schedule_id=workflow_id,
-        workflow="SweepMedia",
-        workflow_id=workflow_id,
-        task_queue=queue_name(Queue.WORKFLOWS, prefix=settings.task_queue_prefix),
-        every=timedelta(seconds=settings.sweep_interval_seconds),
-        note="Expire abandoned uploads, start what a crash left unstarted",
-    )
+async def _ensure_sweeps(client: Client, settings: Settings) -> None:
+    for sweep in SWEEPS:
+        workflow_id = f"{settings.task_queue_prefix}{sweep_workflow_id(sweep.kind)}"
+        await ensure_schedule(
+            client,
+            schedule_id=workflow_id,
+            workflow=sweep.workflow,
+            workflow_id=workflow_id,
+            task_queue=queue_name(Queue.WORKFLOWS, prefix=settings.task_queue_prefix),
+            every=timedelta(seconds=settings.sweep_interval_seconds),
+            note=sweep.note,
+        )
 
 
 def _runtime(settings: Settings) -> Runtime | None:

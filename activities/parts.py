@@ -1,4 +1,4 @@
-"""What media activities work with, opened once a worker process."""
+"""What activities work with, opened once a worker process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from infra.storage import Storage
 
 
 @dataclass(frozen=True)
-class MediaParts:
+class WorkerParts:
     settings: Settings
     engine: Engine
     storage: Storage
@@ -38,7 +38,7 @@ class MediaParts:
 
 
 @contextmanager
-def open_media_parts(settings: Settings, temporal: Client) -> Iterator[MediaParts]:
+def open_worker_parts(settings: Settings, temporal: Client) -> Iterator[WorkerParts]:
     """Open everything, and close it when the worker ends.
 
     Raises:
@@ -55,7 +55,7 @@ def open_media_parts(settings: Settings, temporal: Client) -> Iterator[MediaPart
         storage = Storage(settings)
         stack.callback(storage.close)
         zygote = stack.enter_context(Zygote())
-        yield MediaParts(
+        yield WorkerParts(
             settings=settings,
             engine=engine,
             storage=storage,

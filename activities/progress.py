@@ -18,7 +18,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from domain.media.states import IngestStep, MediaState
 from infra.db import transaction
 from infra.queries import ingest
@@ -51,7 +51,7 @@ def overall_percent(step: IngestStep, done: float) -> int:
 class Reporter:
     """Progress of one activity run. Call `at(done)` as often as you like; it is throttled."""
 
-    parts: MediaParts
+    parts: WorkerParts
     media_id: str
     generation: int
     step: IngestStep
@@ -133,7 +133,7 @@ class Reporter:
 
 
 def announce(
-    parts: MediaParts,
+    parts: WorkerParts,
     *,
     media_id: str,
     generation: int,

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.media.delete import DeleteMedia
 from workflows.media.ingest import IngestMedia
 from workflows.media.sweep import SweepMedia
 
-WORKFLOWS = (IngestMedia, DeleteMedia, SweepMedia)
+WORKFLOWS = (*(IngestMedia, DeleteMedia, SweepMedia),)
+"""One line a slice."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A workflow that runs on a schedule; `kind` names it in its id."""
+
+    kind: str
+    workflow: str
+    note: str
+
+
+SWEEPS = (
+    Sweep("media", "SweepMedia", "Expire abandoned uploads, start what a crash left unstarted"),
+)
 
 _PASSED_THROUGH = ("domain", "workflows", "pydantic", "pydantic_core", "annotated_types")
 """Modules that workflows share with the process: pure, so the sandbox need not load them

@@ -24,7 +24,8 @@ from activities.media.video import (
     SoundActivities,
     StillsActivities,
 )
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
+from workflows.queues import Queue
 
 Activity = Callable[..., Any]
 
@@ -32,7 +33,7 @@ Activity = Callable[..., Any]
 class MediaActivities:
     """All media activities over one set of parts, sorted by the queue that serves them."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._inspect = InspectActivities(parts)
         self._images = ImageActivities(parts)
         self._plan = PlanActivities(parts)
@@ -44,7 +45,10 @@ class MediaActivities:
         self._erase = EraseActivities(parts)
         self._sweep = SweepActivities(parts)
 
-    def for_media_queue(self) -> list[Activity]:
+    def on_queues(self) -> dict[Queue, list[Activity]]:
+        return {Queue.MEDIA: self._on_media(), Queue.IO: self._on_io()}
+
+    def _on_media(self) -> list[Activity]:
         return [
             self._images.render_image,
             self._plan.plan_video,
@@ -54,11 +58,10 @@ class MediaActivities:
             self._judge.judge_video,
         ]
 
-    def for_io_queue(self) -> list[Activity]:
+    def _on_io(self) -> list[Activity]:
         return [
             self._inspect.inspect_original,
             self._records.mark_media,
-            self._records.record_audit,
             self._records.publish_media,
             self._records.discard_generation,
             self._erase.erase_media,

@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import typed_failures
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from domain.errors import Conflict
 from domain.media.states import MediaState
 from infra.db import transaction
@@ -41,7 +41,7 @@ async def is_running(client: Client, workflow_id: str) -> bool:
 class EraseActivities:
     """Erasing of deleted media."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
 
     @implements(steps.erase_media)

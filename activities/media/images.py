@@ -9,7 +9,7 @@ from activities.media.children import child_faults
 from activities.media.judging import judge_pictures, record_judgement
 from activities.media.originals import fetch_original
 from activities.media.pictures import Picture, store_pictures
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from activities.progress import Reporter
 from domain.media.states import IngestStep
 from infra.db import transaction
@@ -27,7 +27,7 @@ from workflows.media.messages import RenderedImage, RenderInput
 class ImageActivities:
     """Rendering of pictures."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
 
     @implements(steps.render_image)

@@ -8,7 +8,7 @@ import structlog
 from temporalio import activity
 
 from activities.errors import typed_failures
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from activities.progress import Reporter
 from domain.errors import MediaRejected, StepBlocked, Unavailable
 from domain.media.rejections import RejectionCode
@@ -39,7 +39,7 @@ class _Announced:
 class InspectActivities:
     """Inspection of originals in quarantine."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
 
     @implements(steps.inspect_original)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from infra.db import transaction
 from infra.models import BlockedHash, Media
 from infra.moderation import BlockList, Judged
 
 
 def judge_pictures(
-    parts: MediaParts,
+    parts: WorkerParts,
     pictures: Sequence[Path],
     *,
     on_frame: Callable[[int], None] | None = None,

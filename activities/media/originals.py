@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from activities.progress import Reporter
 from domain.errors import MediaRejected
 from domain.media.rejections import RejectionCode
@@ -14,7 +14,7 @@ from infra.models import Media
 BLOCK_BYTES = 1024 * 1024
 
 
-def fetch_original(parts: MediaParts, media: Media, path: Path, report: Reporter) -> None:
+def fetch_original(parts: WorkerParts, media: Media, path: Path, report: Reporter) -> None:
     """Write the original of an inspected media to `path`.
 
     The address of an upload holds for a while after the scan, so its owner may have sent

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from infra.images import RenderedFile
 from infra.queries.ingest import RenditionRow
 from infra.storage import IMMUTABLE, PRIVATE_IMMUTABLE, PutItem
@@ -23,7 +23,7 @@ class Picture:
     @classmethod
     def of(
         cls,
-        parts: MediaParts,
+        parts: WorkerParts,
         file: RenderedFile,
         *,
         media_id: str,
@@ -58,7 +58,7 @@ class Picture:
         )
 
 
-def store_pictures(parts: MediaParts, pictures: Iterable[Picture]) -> None:
+def store_pictures(parts: WorkerParts, pictures: Iterable[Picture]) -> None:
     """Upload side by side; all or an error."""
     by_bucket: dict[str, list[PutItem]] = {}
     for picture in pictures:

@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.orm import Session
-from temporalio import activity
 
 from activities.errors import typed_failures
 from activities.media.video.join import join_chunks
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from activities.progress import announce
 from domain.errors import MediaRejected, StepBlocked, Unavailable
 from domain.media.rejections import RejectionCode
@@ -20,7 +19,7 @@ from infra.models import AuditEntry, Media
 from infra.queries import audit, ingest
 from workflows.declarations import implements
 from workflows.media import steps
-from workflows.media.messages import AuditInput, MarkInput, MediaRef, Published, PublishInput
+from workflows.media.messages import MarkInput, MediaRef, Published, PublishInput
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +27,7 @@ log = structlog.get_logger(__name__)
 class RecordActivities:
     """Writes that belong to a run as a whole."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
 
     @implements(steps.mark_media)
@@ -93,22 +92,6 @@ class RecordActivities:
             ),
             once=f"rejected:{media.id}:{media.generation}",
         )
-
-    @implements(steps.record_audit)
-    def record_audit(self, entry: AuditInput) -> None:
-        info = activity.info()
-        with transaction(self._parts.engine) as session:
-            audit.record(
-                session,
-                AuditEntry(
-                    actor_name=entry.actor_name,
-                    action=entry.action,
-                    subject_type=entry.subject_type,
-                    subject_id=entry.subject_id,
-                    detail=dict(entry.detail),
-                ),
-                once=f"{info.workflow_run_id}:{info.activity_id}",
-            )
 
     @implements(steps.publish_media)
     def publish_media(self, order: PublishInput) -> Published:

@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import typed_failures
 from activities.media.records import RecordActivities
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from domain.ids import delete_workflow_id, ingest_workflow_id
 from domain.media.states import MediaState
 from infra.db import transaction
@@ -40,7 +40,7 @@ LINK_LIVES = 2
 class SweepActivities:
     """What the schedule asks for."""
 
-    def __init__(self, parts: MediaParts, *, batch: int = BATCH) -> None:
+    def __init__(self, parts: WorkerParts, *, batch: int = BATCH) -> None:
         self._parts = parts
         self._batch = batch
 

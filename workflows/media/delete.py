@@ -9,8 +9,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.operators import OperatorText
     from workflows import policies
     from workflows.attention import Attention, BlockedStep, OperatorChoice
+    from workflows.auditing import AuditInput, record_audit
     from workflows.media import steps
-    from workflows.media.messages import AuditInput, DeletedMedia, DeleteMediaInput
+    from workflows.media.messages import DeletedMedia, DeleteMediaInput
     from workflows.queues import Queue, sibling_queue
 
 ERASE_STEP = "erase"
@@ -61,7 +62,7 @@ class DeleteMedia:
         """Run a waiting step again with a fresh budget. There is nothing to skip."""
         self._attention.decide(choice, skip=False)
         await workflow.execute_activity(
-            steps.record_audit,
+            record_audit,
             AuditInput(
                 action="media.step_retried",
                 subject_type="media",

@@ -29,9 +29,9 @@ with workflow.unsafe.imports_passed_through():
         failure_type,
     )
     from workflows.attributes import JOB_STEP
+    from workflows.auditing import AuditInput, record_audit
     from workflows.media import steps
     from workflows.media.messages import (
-        AuditInput,
         EncodeVideoInput,
         IngestInput,
         IngestResult,
@@ -350,7 +350,7 @@ class IngestMedia:
             actor_name=choice.operator,
             detail={"step": choice.step, "note": choice.note},
         )
-        await self._record(steps.record_audit, entry)
+        await self._record(record_audit, entry)
 
 
 def _rejection(error: ActivityError) -> tuple[str, str]:

@@ -5,7 +5,7 @@ Every field added later needs a default, so that old histories still replay.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from domain.media.states import MediaKind
 
@@ -139,15 +139,6 @@ class MarkInput:
     needs_attention: bool | None = None
     rejection_code: str | None = None
     rejection_detail: str | None = None
-
-
-@dataclass(frozen=True)
-class AuditInput:
-    action: str
-    subject_type: str
-    subject_id: str
-    actor_name: str
-    detail: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

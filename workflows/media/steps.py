@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from workflows.declarations import declare
 from workflows.media.messages import (
-    AuditInput,
     DeletedMedia,
     DeleteMediaInput,
     EncodedAudio,
@@ -81,12 +80,6 @@ def mark_media(mark: MarkInput) -> None:
 @declare
 def discard_generation(ref: MediaRef) -> None:
     """Delete what an unpublished generation left in storage and in the database."""
-    raise NotImplementedError
-
-
-@declare
-def record_audit(entry: AuditInput) -> None:
-    """Write one entry to the audit log; the same entry of the same run is written once."""
     raise NotImplementedError
 
 

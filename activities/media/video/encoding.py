@@ -16,7 +16,7 @@ from activities.media.video.keys import media_key
 from activities.media.video.marking import video_watermark
 from activities.media.video.plan import Job, load_job, local_original
 from activities.media.video.sharing import ChunkShare
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from activities.progress import Reporter
 from domain.media.hls import segment_iv
 from domain.media.renditions import init_key, samples_key, segment_key, stream_prefix
@@ -78,7 +78,7 @@ class Stored:
 class EncodeActivities:
     """Encoding of pictures."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
 
     @implements(steps.encode_video)
@@ -100,7 +100,7 @@ class EncodeActivities:
 class _ChunkRun:
     """One attempt at one chunk."""
 
-    def __init__(self, parts: MediaParts, order: EncodeVideoInput, job: Job) -> None:
+    def __init__(self, parts: WorkerParts, order: EncodeVideoInput, job: Job) -> None:
         self._parts = parts
         self._order = order
         self._job = job

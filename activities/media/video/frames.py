@@ -8,7 +8,7 @@ from pathlib import Path
 
 from activities.errors import typed_failures
 from activities.media.judging import judge_pictures, record_judgement
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from activities.progress import Reporter
 from domain.errors import Unavailable
 from domain.media.renditions import samples_prefix
@@ -21,7 +21,9 @@ from workflows.media import steps
 from workflows.media.messages import Judged, MediaRef
 
 
-def fetch_samples(parts: MediaParts, ref: MediaRef, folder: Path, report: Reporter) -> list[Sample]:
+def fetch_samples(
+    parts: WorkerParts, ref: MediaRef, folder: Path, report: Reporter
+) -> list[Sample]:
     """All sample frames of a generation, in the order of time, as files in `folder`.
 
     Raises:
@@ -44,7 +46,7 @@ def fetch_samples(parts: MediaParts, ref: MediaRef, folder: Path, report: Report
 class JudgeActivities:
     """Moderation of videos."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
 
     @implements(steps.judge_video)

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from activities.media.video.plan import StoredPlan
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from domain.errors import Conflict
 from domain.media.hls import average_bandwidth, peak_bandwidth
 from domain.media.renditions import StreamMeta, stream_prefix
@@ -21,7 +21,7 @@ from infra.queries.ingest import RenditionRow
 log = structlog.get_logger(__name__)
 
 
-def join_chunks(session: Session, media: Media, parts: MediaParts) -> int:
+def join_chunks(session: Session, media: Media, parts: WorkerParts) -> int:
     """Write a rendition for each rung of which every chunk is there; returns how many.
 
     Where single renditions were made again, the others are carried over.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from activities.media.video.plan import Job
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 
 
-def media_key(parts: MediaParts, job: Job) -> bytes:
+def media_key(parts: WorkerParts, job: Job) -> bytes:
     """16 bytes. The plan made it, so a job that has a plan has a key."""
     media = job.media
     if media.key_id is None or media.key_wrapped is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from activities.media.originals import fetch_original
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from activities.progress import Reporter
 from domain.errors import Conflict
 from domain.media.video import (
@@ -112,7 +112,7 @@ class Job:
         raise Conflict("a recording has no pictures to encode", media_id=self.media.id)
 
 
-def load_job(parts: MediaParts, media_id: str, generation: int) -> Job:
+def load_job(parts: WorkerParts, media_id: str, generation: int) -> Job:
     """The row and the plan of a live run.
 
     Raises:
@@ -125,7 +125,7 @@ def load_job(parts: MediaParts, media_id: str, generation: int) -> Job:
     return Job(media, StoredPlan.from_json(media.plan))
 
 
-def load_detached(parts: MediaParts, media_id: str, generation: int) -> Media:
+def load_detached(parts: WorkerParts, media_id: str, generation: int) -> Media:
     """The row of a live run, to be read after its transaction."""
     with transaction(parts.engine) as session:
         media = ingest.load_media(session, media_id, generation=generation)
@@ -134,7 +134,7 @@ def load_detached(parts: MediaParts, media_id: str, generation: int) -> Media:
 
 
 @contextmanager
-def local_original(parts: MediaParts, media: Media, report: Reporter) -> Iterator[Path]:
+def local_original(parts: WorkerParts, media: Media, report: Reporter) -> Iterator[Path]:
     """The original on this machine's scratch disk; see `Scratch.original`."""
 
     def fetch(path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 from activities.errors import typed_failures
 from activities.media.children import child_faults
 from activities.media.video.plan import StoredPlan, load_detached, local_original
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from activities.progress import Reporter
 from domain.media.states import IngestStep, MediaKind
 from domain.media.video import (
@@ -37,7 +37,7 @@ AUDIO_RENDITIONS = ("aac", "opus")
 class PlanActivities:
     """Planning of encodes."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
 
     @implements(steps.plan_video)

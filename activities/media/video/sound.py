@@ -10,7 +10,7 @@ from activities.errors import typed_failures
 from activities.media.children import child_faults
 from activities.media.video.keys import media_key
 from activities.media.video.plan import Job, load_job, local_original
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from activities.progress import Reporter
 from domain.errors import Conflict
 from domain.media.audio import AudioRenditionPlan, audio_renditions_for
@@ -38,7 +38,7 @@ WAVEFORM_NAME = "waveform.json"
 class SoundActivities:
     """Encoding of sound."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
 
     @implements(steps.encode_audio)
@@ -78,7 +78,7 @@ class SoundActivities:
 class _SoundRun:
     """One attempt at the sound of one media."""
 
-    def __init__(self, parts: MediaParts, ref: MediaRef, job: Job) -> None:
+    def __init__(self, parts: WorkerParts, ref: MediaRef, job: Job) -> None:
         self._parts = parts
         self._ref = ref
         self._job = job

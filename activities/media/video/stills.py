@@ -10,7 +10,7 @@ from activities.media.pictures import Picture, store_pictures
 from activities.media.video.frames import fetch_samples
 from activities.media.video.marking import video_watermark
 from activities.media.video.plan import Job, load_job, local_original
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from activities.progress import Reporter, overall_percent
 from domain.media.hls import storyboard_vtt
 from domain.media.renditions import StoryboardMeta
@@ -50,7 +50,7 @@ VTT_NAME = "storyboard.vtt"
 class StillsActivities:
     """What is seen before playing."""
 
-    def __init__(self, parts: MediaParts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
 
     @implements(steps.finish_video)
@@ -64,7 +64,7 @@ class StillsActivities:
 class _StillsRun:
     """One attempt at the stills of one video."""
 
-    def __init__(self, parts: MediaParts, ref: MediaRef, job: Job, folder: Path) -> None:
+    def __init__(self, parts: WorkerParts, ref: MediaRef, job: Job, folder: Path) -> None:
         self._parts = parts
         self._ref = ref
         self._media = job.media

@@ -19,7 +19,7 @@ from sqlalchemy import DateTime, Engine, select, update
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
-from activities.parts import open_media_parts
+from activities.parts import open_worker_parts
 from devstack.apps import WorkerProcess
 from devstack.part import NotReady
 from devstack.stack import ROOT, settings_from
@@ -251,7 +251,7 @@ class Platform:
         ready: threading.Event,
         stop: asyncio.Event,
     ) -> None:
-        with open_media_parts(settings, self.temporal) as parts:
+        with open_worker_parts(settings, self.temporal) as parts:
             async with AsyncExitStack() as stack:
                 for worker in build_workers(self.temporal, settings, queues, parts):
                     await stack.enter_async_context(worker)

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from activities.parts import MediaParts, open_media_parts
+from activities.parts import WorkerParts, open_worker_parts
 from infra.settings import Settings
 from infra.storage import Storage
 from infra.temporal import connect
 
 
 @pytest.fixture(scope="module")
-def media_parts(settings: Settings, storage: Storage) -> Iterator[MediaParts]:
+def media_parts(settings: Settings, storage: Storage) -> Iterator[WorkerParts]:
     del storage  # Asked for, because it makes the buckets.
     temporal = asyncio.run(connect(settings, lazy=True))
-    with open_media_parts(settings, temporal) as parts:
+    with open_worker_parts(settings, temporal) as parts:
         yield parts

@@ -10,7 +10,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.media.images import ImageActivities
 from activities.media.video.probing import PlanActivities
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from infra.ids import new_id
 from infra.models import Media
 from infra.storage import Storage
@@ -42,14 +42,14 @@ def replace_original(storage: Storage, media: Media) -> None:
     storage.put_bytes(storage.quarantine, media.original_key, body, content_type="image/bmp")
 
 
-def test_the_picture_that_was_scanned_is_rendered(media_parts: MediaParts, scanned: Media) -> None:
+def test_the_picture_that_was_scanned_is_rendered(media_parts: WorkerParts, scanned: Media) -> None:
     order = RenderInput(scanned.id, 1, "image/bmp", only_renditions=("thumb.jpg",))
     done = ActivityEnvironment().run(ImageActivities(media_parts).render_image, order)
     assert done.renditions == 1
 
 
 def test_a_picture_that_was_replaced_after_its_scan_is_refused(
-    media_parts: MediaParts, scanned: Media, storage: Storage
+    media_parts: WorkerParts, scanned: Media, storage: Storage
 ) -> None:
     replace_original(storage, scanned)
     order = RenderInput(scanned.id, 1, "image/bmp")
@@ -60,7 +60,7 @@ def test_a_picture_that_was_replaced_after_its_scan_is_refused(
 
 
 def test_no_encoder_of_videos_is_given_a_replaced_original(
-    media_parts: MediaParts, scanned: Media, storage: Storage
+    media_parts: WorkerParts, scanned: Media, storage: Storage
 ) -> None:
     replace_original(storage, scanned)
     order = RenderInput(scanned.id, 1, "video/mp4")

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select
 from temporalio.testing import ActivityEnvironment
 
 from activities.media.sweeping import SweepActivities
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from domain.media.states import MediaState
 from infra.db import transaction
 from infra.ids import new_id
@@ -64,7 +64,7 @@ def abandoned(
     ],
 )
 async def test_nothing_is_kept_of_an_upload_whose_time_is_over(
-    media_parts: MediaParts,
+    media_parts: WorkerParts,
     engine: Engine,
     abandoned: Callable[[MediaState, str], Media],
     media_state: MediaState,
@@ -85,7 +85,7 @@ async def test_nothing_is_kept_of_an_upload_whose_time_is_over(
 
 
 async def test_a_multipart_upload_of_which_no_row_knows_is_aborted(
-    media_parts: MediaParts, storage: Storage
+    media_parts: WorkerParts, storage: Storage
 ) -> None:
     """As a crash leaves it between storage's answer and the row."""
     key = f"o/{new_id()}"
@@ -101,7 +101,7 @@ async def test_a_multipart_upload_of_which_no_row_knows_is_aborted(
 
 @pytest.mark.parametrize(("erased_minutes_ago", "is_kept"), [(61, False), (59, True)])
 async def test_a_file_sent_again_after_its_media_was_erased_is_not_kept(
-    media_parts: MediaParts,
+    media_parts: WorkerParts,
     engine: Engine,
     abandoned: Callable[[MediaState, str], Media],
     erased_minutes_ago: int,

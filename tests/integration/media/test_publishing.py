@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from temporalio.testing import ActivityEnvironment
 
 from activities.media.records import RecordActivities
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from domain.media.states import MediaState
 from infra.db import transaction
 from infra.models import Media
@@ -26,7 +26,7 @@ from workflows.media.messages import PublishInput
     ],
 )
 def test_what_is_published_is_shown_as_it_was_judged(
-    media_parts: MediaParts,
+    media_parts: WorkerParts,
     make_media: MakeMedia,
     engine: Engine,
     outcome: str | None,

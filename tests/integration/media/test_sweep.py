@@ -11,7 +11,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.testing import ActivityEnvironment
 
 from activities.media.sweeping import SweepActivities
-from activities.parts import MediaParts
+from activities.parts import WorkerParts
 from domain.ids import delete_workflow_id, ingest_workflow_id
 from domain.media.states import MediaState
 from infra.db import transaction
@@ -43,7 +43,7 @@ async def deleted(
 
 @pytest.mark.parametrize("was_ended", [True, False])
 async def test_a_deletion_whose_run_was_ended_is_begun_again(
-    media_parts: MediaParts, temporal_client: Client, deleted: Media, was_ended: bool
+    media_parts: WorkerParts, temporal_client: Client, deleted: Media, was_ended: bool
 ) -> None:
     run = temporal_client.get_workflow_handle(delete_workflow_id(deleted.id))
     if was_ended:
@@ -54,7 +54,7 @@ async def test_a_deletion_whose_run_was_ended_is_begun_again(
 
 
 async def test_media_whose_runs_go_on_leave_the_others_their_turn(
-    media_parts: MediaParts, temporal_client: Client, deleted: Media, make_media: MakeMedia
+    media_parts: WorkerParts, temporal_client: Client, deleted: Media, make_media: MakeMedia
 ) -> None:
     later = make_media(state=MediaState.DELETED, deleted_at=MINUTES_AGO)
     assert later.id > deleted.id
@@ -65,7 +65,7 @@ async def test_media_whose_runs_go_on_leave_the_others_their_turn(
 
 
 async def test_what_a_run_had_made_when_it_was_ended_is_deleted(
-    media_parts: MediaParts,
+    media_parts: WorkerParts,
     temporal_client: Client,
     settings: Settings,
     storage: Storage,

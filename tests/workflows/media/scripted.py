@@ -11,10 +11,10 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from domain.media.states import MediaKind, MediaState
+from workflows.auditing import AuditInput, record_audit
 from workflows.declarations import implements
 from workflows.media import steps
 from workflows.media.messages import (
-    AuditInput,
     DeletedMedia,
     DeleteMediaInput,
     EncodedAudio,
@@ -152,7 +152,7 @@ class Scripted:
     async def discard_generation(self, ref: MediaRef) -> None:
         self.calls.append("discard_generation")
 
-    @implements(steps.record_audit)
+    @implements(record_audit)
     async def record_audit(self, entry: AuditInput) -> None:
         self.audits.append(entry)
 

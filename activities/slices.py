@@ -1,0 +1,25 @@
+"""Every activity there is, by the queue that serves it. A new slice adds one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from activities.auditing import AuditActivities
+from activities.media import MediaActivities
+from activities.parts import WorkerParts
+from workflows.queues import Queue
+
+Activity = Callable[..., Any]
+
+
+def activities_on_queues(parts: WorkerParts) -> dict[Queue, list[Activity]]:
+    slices = (
+        AuditActivities(parts.engine),
+        MediaActivities(parts),
+    )
+    served: dict[Queue, list[Activity]] = {Queue.MEDIA: [], Queue.IO: []}
+    for each in slices:
+        for queue, activities in each.on_queues().items():
+            served[queue] += activities
+    return served
