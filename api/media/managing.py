@@ -12,13 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.auth.callers import SignedIn
-from api.media.starting import (
-    TEMPORAL_FAULTS,
-    TEMPORAL_SECONDS,
-    begin_deletion,
-    begin_ingest,
-)
+from api.media.starting import begin_deletion, begin_ingest
 from api.parts import Parts
+from api.starting import TEMPORAL_FAULTS, TEMPORAL_SECONDS
 from domain.access import Reason
 from domain.errors import AccessDenied, Conflict, NotFound, Unavailable
 from domain.ids import ingest_workflow_id

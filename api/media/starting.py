@@ -1,28 +1,12 @@
-"""Starting runs for rows that are already committed.
-
-A start that fails is not an error of the request: the row says what has to happen, and the
-sweep starts what was left unstarted.
-"""
+"""Starting the runs of media whose rows are already committed."""
 
 from __future__ import annotations
 
-import asyncio
-
-import structlog
-from temporalio.service import RPCError
-
 from api.parts import Parts
+from api.starting import begun
 from infra.models import Media
 from workflows.media.messages import DeleteMediaInput, IngestInput
 from workflows.media.start import start_deletion, start_ingest
-
-TEMPORAL_SECONDS = 3.0
-"""A server that answers at all answers within milliseconds."""
-
-TEMPORAL_FAULTS = (RPCError, RuntimeError, TimeoutError)
-"""RuntimeError is what the client raises when it can't connect."""
-
-log = structlog.get_logger(__name__)
 
 
 async def begin_ingest(
@@ -35,18 +19,10 @@ async def begin_ingest(
         generation=media.generation,
         only_renditions=only_renditions,
     )
-    try:
-        async with asyncio.timeout(TEMPORAL_SECONDS):
-            await start_ingest(
-                parts.temporal,
-                job,
-                queue_prefix=parts.settings.task_queue_prefix,
-                kind=media.kind,
-            )
-    except TEMPORAL_FAULTS as error:
-        log.warning("ingest_left_to_sweep", media_id=media.id, why=str(error) or "time-out")
-        return False
-    return True
+    start = start_ingest(
+        parts.temporal, job, queue_prefix=parts.settings.task_queue_prefix, kind=media.kind
+    )
+    return await begun(start, what="ingest", media_id=media.id)
 
 
 async def begin_deletion(parts: Parts, media: Media, *, requested_by: str) -> bool:
@@ -56,15 +32,10 @@ async def begin_deletion(parts: Parts, media: Media, *, requested_by: str) -> bo
         requested_by=requested_by,
         ingest_workflow_ids=(media.workflow_id,) if media.workflow_id else (),
     )
-    try:
-        async with asyncio.timeout(TEMPORAL_SECONDS):
-            await start_deletion(
-                parts.temporal,
-                order,
-                creator_id=media.owner_id,
-                queue_prefix=parts.settings.task_queue_prefix,
-            )
-    except TEMPORAL_FAULTS as error:
-        log.warning("deletion_left_to_sweep", media_id=media.id, why=str(error) or "time-out")
-        return False
-    return True
+    start = start_deletion(
+        parts.temporal,
+        order,
+        creator_id=media.owner_id,
+        queue_prefix=parts.settings.task_queue_prefix,
+    )
+    return await begun(start, what="deletion", media_id=media.id)

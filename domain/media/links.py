@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from domain.errors import AccessDenied
+from domain.signing import derived_key
 
 _BODY = struct.Struct(">BB16s16sIQ")
 _MAC_BYTES = 16
@@ -84,12 +85,7 @@ def open_ticket(text: str, *, key: bytes, media_id: str, now: int) -> Ticket:
 
 
 def _mac(key: bytes, body: bytes) -> bytes:
-    return hmac.digest(_derived(key, b"playback"), body, "sha256")[:_MAC_BYTES]
-
-
-def _derived(key: bytes, use: bytes) -> bytes:
-    """A key for one use, so that a signature of one kind is never one of another."""
-    return hmac.digest(key, b"fansworld:" + use, "sha256")
+    return hmac.digest(derived_key(key, use="playback"), body, "sha256")[:_MAC_BYTES]
 
 
 def _encoded(raw: bytes) -> str:
