@@ -21,5 +21,9 @@ def delete_workflow_id(media_id: str) -> str:
     return f"delete-media:{media_id}"
 
 
+def mail_workflow_id(mail_id: str) -> str:
+    return f"mail:{mail_id}"
+
+
 def sweep_workflow_id(kind: str) -> str:
     return f"sweep:{kind}"

@@ -82,5 +82,12 @@ ERASE = StepPolicy(
     retry=_retry(0, first_seconds=1, most_seconds=300),
 )
 
+SEND = StepPolicy(
+    start_to_close=timedelta(minutes=2),
+    heartbeat=None,
+    retry=_retry(20, first_seconds=1, most_seconds=300),
+)
+"""Well over half an hour: mail servers put strangers off for a quarter of one (greylisting)."""
+
 SWEEP_RETRY = _retry(3, first_seconds=1, most_seconds=10)
 """The next tick comes anyway."""

@@ -1,0 +1,27 @@
+"""What sending passes between workflow and activities. No address, no token: the mail's id.
+
+Every field added later needs a default, so that old histories still replay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MailOrder:
+    mail_id: str
+
+
+@dataclass(frozen=True)
+class MailEnd:
+    outcome: str
+    """`sent`, `refused` by the other side for good, `expired` with its link, `skipped` by an
+    operator, or `gone` with its account."""
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class GiveUpMail:
+    mail_id: str
+    reason: str
