@@ -214,7 +214,7 @@ def _fill(settings: Settings) -> tuple[str, list[str]]:
         with transaction(engine) as session:
             fan_id, creator_id = (
                 create_user(session, handle=name, role=role, display_name=None, operator="bench")
-                for name, role in (("fan", Role.FAN), ("creator", Role.CREATOR))
+                for name, role in (("tom", Role.FAN), ("mia", Role.CREATOR))
             )
             now = datetime.now(UTC)
             for month in range(GRANTS):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from api.parts import Parts
 from domain.media.states import RenditionKind
 from infra.queries.access import OpenedMedia, StoredRendition
+from infra.storage import signed_at
 
 _STREAMED = frozenset({RenditionKind.VIDEO, RenditionKind.AUDIO})
 """Reached through playlists; their `object_key` is a prefix and no object."""
@@ -15,7 +16,9 @@ _SHEETS = frozenset({RenditionKind.STORYBOARD, RenditionKind.STORYBOARD_VTT})
 
 
 def urls_expire_at(parts: Parts, now: datetime) -> datetime:
-    return now + timedelta(seconds=parts.settings.playback_url_ttl_seconds)
+    """Until when addresses that are issued `now` hold."""
+    ttl_seconds = parts.settings.playback_url_ttl_seconds
+    return signed_at(now, ttl_seconds=ttl_seconds) + timedelta(seconds=ttl_seconds)
 
 
 def rendition_url(parts: Parts, rendition: StoredRendition) -> str | None:

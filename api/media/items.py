@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Query, Response
 
 from api import API_PREFIX
+from api.answers import json_answer
 from api.auth.callers import AnyCaller, SignedInCaller
 from api.etags import IfMatch, etag_of, require_if_match, require_match
 from api.media import schemas
@@ -20,8 +22,8 @@ from api.media.managing import (
     release_held,
     reprocess_media,
 )
-from api.media.views import media_body, media_item
-from api.parts import ApiParts
+from api.media.views import media_item, media_json
+from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
 from api.schemas import PageQuery
 from domain.access import Reason
@@ -30,7 +32,7 @@ from domain.media.states import MediaKind, MediaState, Visibility
 from domain.paging import Keyset, cursor_for, keyset_from
 from infra.db import async_transaction
 from infra.models import Media
-from infra.queries.access import open_media
+from infra.queries.access import OpenedMedia, open_media
 from infra.queries.media import list_own_media
 
 router = APIRouter(prefix=f"{API_PREFIX}/media", tags=["media"], responses=PROBLEMS)
@@ -70,10 +72,8 @@ async def list_media(
     )
 
 
-@router.get("/{media_id}", operation_id="getMedia")
-async def get_media(
-    media_id: UUID, response: Response, caller: AnyCaller, parts: ApiParts
-) -> schemas.MediaBody:
+@router.get("/{media_id}", operation_id="getMedia", response_model=schemas.MediaBody)
+async def get_media(media_id: UUID, caller: AnyCaller, parts: ApiParts) -> Response:
     """A media as the caller may see it.
 
     Its owner sees everything, with progress and reasons; an entitled viewer sees the media and
@@ -83,19 +83,17 @@ async def get_media(
     now = parts.now()
     opened = await open_media(parts.reads, caller=caller, media_id=str(media_id), now=now)
     await audit_staff_view(parts, opened, "media.viewed")
-    response.headers["etag"] = etag_of(opened.media.version)
-    return media_body(parts, opened, now=now)
+    return _media_answer(parts, opened, now=now)
 
 
-@router.patch("/{media_id}", operation_id="editMedia")
+@router.patch("/{media_id}", operation_id="editMedia", response_model=schemas.MediaBody)
 async def edit_media(
     media_id: UUID,
     patch: schemas.MediaPatch,
-    response: Response,
     caller: SignedInCaller,
     parts: ApiParts,
     if_match: IfMatch = None,
-) -> schemas.MediaBody:
+) -> Response:
     """Change title, alternative text or visibility. Needs `If-Match` with the media's ETag."""
     opened = await open_managed(parts, caller=caller, media_id=str(media_id))
     if opened.decision.reason is not Reason.OWNER:
@@ -110,8 +108,7 @@ async def edit_media(
         media.updated_at = parts.now()
     now = parts.now()
     edited = await open_media(parts.reads, caller=caller.caller, media_id=str(media_id), now=now)
-    response.headers["etag"] = etag_of(edited.media.version)
-    return media_body(parts, edited, now=now)
+    return _media_answer(parts, edited, now=now)
 
 
 @router.delete("/{media_id}", operation_id="deleteMedia", status_code=202)
@@ -161,6 +158,12 @@ async def cancel(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> Res
 async def release(media_id: UUID, caller: SignedInCaller, parts: ApiParts) -> None:
     """For moderators: publish a media in state `held` after looking at it."""
     await release_held(parts, caller=caller, media_id=str(media_id))
+
+
+def _media_answer(parts: Parts, opened: OpenedMedia, *, now: datetime) -> Response:
+    return json_answer(
+        media_json(parts, opened, now=now), headers={"etag": etag_of(opened.media.version)}
+    )
 
 
 def _apply(media: Media, changes: dict[str, object]) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from api import API_PREFIX
+from api.answers import json_answer
 from api.auth.callers import AnyCaller
 from api.media import schemas
 from api.media.addresses import storyboard, streamed, urls_expire_at
 from api.media.managing import audit_staff_view
 from api.media.tickets import published_generation, start_ticket
-from api.media.views import rendition_body
+from api.media.views import access_json, rendition_json
 from api.parts import ApiParts
 from api.problems import PROBLEMS
 from domain.errors import Invalid
@@ -44,15 +45,19 @@ async def start_playback(
         access=schemas.AccessBody.of(opened.decision),
         hls_url=f"{base}/hls/master.m3u8?token={token}" if streamed(opened) else None,
         storyboard_url=f"{base}/storyboard.vtt?token={token}" if storyboard(opened) else None,
-        renditions=[rendition_body(parts, each) for each in opened.renditions],
+        renditions=[
+            schemas.RenditionBody(**rendition_json(parts, each)) for each in opened.renditions
+        ],
         expires_at=urls_expire_at(parts, now),
     )
 
 
-@router.post("/media:batchAccess", operation_id="batchAccess")
+@router.post(
+    "/media:batchAccess", operation_id="batchAccess", response_model=schemas.BatchAccessBody
+)
 async def batch_access(
     request: schemas.BatchAccessRequest, caller: AnyCaller, parts: ApiParts
-) -> schemas.BatchAccessBody:
+) -> Response:
     """Decide for up to a hundred media at once, in the order asked.
 
     What does not exist and what the caller may not know of are both `hidden`.
@@ -62,13 +67,15 @@ async def batch_access(
         raise Invalid(
             f"Up to {most} ids can be asked for at once.", code="too_many_ids", limit=most
         )
-    ids = [str(each) for each in request.media_ids]
+    ids = request.media_ids
     decisions = await decide_many(parts.reads, caller=caller, media_ids=ids, now=parts.now())
-    return schemas.BatchAccessBody(
-        data=[
-            schemas.BatchAccessItem(
-                media_id=media_id, **schemas.AccessBody.of(decision).model_dump()
-            )
-            for media_id, decision in zip(ids, decisions, strict=True)
-        ]
+    # Most of a page share one decision.
+    written = {decision: access_json(decision) for decision in set(decisions)}
+    return json_answer(
+        {
+            "data": [
+                {"media_id": media_id, **written[decision]}
+                for media_id, decision in zip(ids, decisions, strict=True)
+            ]
+        }
     )

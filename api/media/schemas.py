@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.problems import OfferBody
-from api.schemas import EXAMPLE_ID, Body, Page, PlainText
+from api.schemas import EXAMPLE_ID, Body, Page, PlainText, UuidText
 from domain.access import Decision, Reason
 from domain.media.states import MediaKind, MediaState, Purpose, RenditionKind, Visibility
 
@@ -290,7 +289,7 @@ class PlaybackBody(BaseModel):
 
 
 class BatchAccessRequest(Body):
-    media_ids: Annotated[list[UUID], Field(min_length=1, description="Up to 100.")]
+    media_ids: Annotated[list[UuidText], Field(min_length=1, description="Up to 100.")]
 
 
 class BatchAccessItem(AccessBody):

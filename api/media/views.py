@@ -3,49 +3,71 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from api.media import schemas
 from api.media.addresses import rendition_url, urls_expire_at
 from api.parts import Parts
+from api.problems import OfferBody
+from domain.access import Decision, Offer
 from domain.media.rejections import RejectionCode
 from domain.media.states import MediaKind, MediaState, Purpose, Visibility
 from infra.queries.access import MediaRecord, OpenedMedia, StoredRendition
 
+Json = dict[str, Any]
 
-def media_body(parts: Parts, opened: OpenedMedia, *, now: datetime) -> schemas.MediaBody:
+
+def media_json(parts: Parts, opened: OpenedMedia, *, now: datetime) -> Json:
+    """`schemas.MediaBody` of what was opened."""
     media, allowed = opened.media, opened.decision.allowed
-    renditions = [rendition_body(parts, each) for each in opened.renditions]
-    return schemas.MediaBody(
-        id=media.id,
-        owner_id=media.owner_id,
-        kind=media.media_kind,
-        state=media.media_state,
-        visibility=Visibility(media.visibility),
-        access=schemas.AccessBody.of(opened.decision),
-        width=media.width,
-        height=media.height,
-        duration_seconds=seconds_of(media.duration_ms),
-        thumbhash=media.thumbhash,
-        title=media.title if allowed else None,
-        alt_text=media.alt_text if allowed else None,
-        renditions=renditions,
-        urls_expire_at=urls_expire_at(parts, now) if renditions else None,
-        created_at=media.created_at,
-        manage=_manage_body(media) if opened.is_managed else None,
-    )
+    renditions = [rendition_json(parts, each) for each in opened.renditions]
+    return {
+        "id": media.id,
+        "owner_id": media.owner_id,
+        "kind": media.kind,
+        "state": media.state,
+        "visibility": media.visibility,
+        "access": access_json(opened.decision),
+        "width": media.width,
+        "height": media.height,
+        "duration_seconds": seconds_of(media.duration_ms),
+        "thumbhash": media.thumbhash,
+        "title": media.title if allowed else None,
+        "alt_text": media.alt_text if allowed else None,
+        "renditions": renditions,
+        "urls_expire_at": urls_expire_at(parts, now) if renditions else None,
+        "created_at": media.created_at,
+        "manage": _manage_body(media).model_dump() if opened.is_managed else None,
+    }
 
 
-def rendition_body(parts: Parts, rendition: StoredRendition) -> schemas.RenditionBody:
-    return schemas.RenditionBody(
-        kind=rendition.kind,
-        name=rendition.name,
-        content_type=rendition.content_type,
-        bytes=rendition.bytes,
-        width=rendition.width,
-        height=rendition.height,
-        duration_seconds=seconds_of(rendition.duration_ms),
-        url=rendition_url(parts, rendition),
-    )
+def access_json(decision: Decision) -> Json:
+    """`schemas.AccessBody` of a decision."""
+    return {
+        "allowed": decision.allowed,
+        "reason": decision.reason,
+        "expires_at": decision.expires_at,
+        "offers": [offer_json(offer) for offer in decision.offers],
+    }
+
+
+def offer_json(offer: Offer) -> Json:
+    """`OfferBody` of an offer."""
+    return {name: getattr(offer, name) for name in OfferBody.model_fields}
+
+
+def rendition_json(parts: Parts, rendition: StoredRendition) -> Json:
+    """`schemas.RenditionBody` of a rendition."""
+    return {
+        "kind": rendition.kind,
+        "name": rendition.name,
+        "content_type": rendition.content_type,
+        "bytes": rendition.bytes,
+        "width": rendition.width,
+        "height": rendition.height,
+        "duration_seconds": seconds_of(rendition.duration_ms),
+        "url": rendition_url(parts, rendition),
+    }
 
 
 def progress_body(media: MediaRecord) -> schemas.ProgressBody:

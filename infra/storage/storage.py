@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
 
 from domain.errors import NotFound, Unavailable
-from infra.cdn import cdn_url
 from infra.settings import Settings
+from infra.storage.addresses import ViewerAddresses
 from infra.storage.buckets import ensure_buckets
 from infra.storage.connection import NoSuchUpload, make_client, make_session, storage_faults
 from infra.storage.signing import QuerySigner, SignedRequest, answer_headers
@@ -64,6 +63,7 @@ class Storage:
             keys,
             region=settings.s3_region,
         )
+        self._addresses = ViewerAddresses(self._signer, settings)
         self._writer = Writer(self._client, threads=settings.s3_put_threads)
 
     def close(self) -> None:
@@ -365,32 +365,13 @@ class Storage:
         content_type: str | None = None,
         download_name: str | None = None,
     ) -> str:
-        """A URL that anyone may GET until it expires; behind the CDN where one is set.
-
-        `content_type` and `download_name` override headers of the answer. A CDN can't be
-        relied on to do so, therefore such URLs go to storage, and so does quarantine.
-        """
-        now = datetime.now(UTC)
-        base_url = self._settings.cdn_base_url
+        """See `infra.storage.addresses.ViewerAddresses.signed`."""
         overrides = answer_headers(content_type=content_type, download_name=download_name)
-        if base_url and not overrides and bucket != self.quarantine:
-            return cdn_url(
-                base_url,
-                key,
-                signing_key=self._settings.cdn_signing_key_bytes,
-                expires_at=now + timedelta(seconds=ttl_seconds),
-            )
-        return self._signer.sign(
-            "GET", bucket, key, ttl_seconds=ttl_seconds, now=now, query=overrides
-        )
+        return self._addresses.signed(bucket, key, ttl_seconds=ttl_seconds, overrides=overrides)
 
     def public_url(self, key: str) -> str:
         """The lasting address of an object in the public bucket."""
-        base_url = self._settings.cdn_base_url
-        if base_url:
-            return f"{base_url.rstrip('/')}/{quote(key, safe='/')}"
-        address = self._signer.address(self.public)
-        return f"{address.origin}{address.path}{quote(key, safe='/')}"
+        return self._addresses.lasting(self.public, key)
 
 
 def _base64_of_hex(digest: str) -> str:

@@ -16,7 +16,9 @@ from domain.access import (
     Caller,
     Carrier,
     Decision,
+    Grant,
     Reason,
+    Standing,
     Viewer,
     decide,
     media_subject,
@@ -165,9 +167,10 @@ _DECIDED_BY = (
     f"{OWNER_COLUMNS}, {ITEM_COLUMNS}, {_CARRIER_COLUMNS}"
 )
 _DECIDED_WIDTH = 5 + OWNER_WIDTH + ITEM_WIDTH + 7
+# What is known of an owner stands in the first row of theirs only: a page is often of one.
 _GATHERED = f"""
 LEFT JOIN viewer v ON true
-LEFT JOIN owners o ON o.owner_id = a.owner_id
+LEFT JOIN owners o ON o.owner_id = a.owner_id AND a.is_first
 {_CARRIERS}
 {item_rights("e.media_id = a.id OR e.post_id = ANY (c.uuids)")}
 """
@@ -175,7 +178,8 @@ LEFT JOIN owners o ON o.owner_id = a.owner_id
 DECIDE_MANY_SQL = f"""
 WITH {VIEWER},
 asked AS MATERIALIZED (
-    SELECT given.place, m.id, m.owner_id, m.state, m.visibility
+    SELECT given.place, m.id, m.owner_id, m.state, m.visibility,
+           row_number() OVER (PARTITION BY m.owner_id ORDER BY given.place) = 1 AS is_first
     FROM unnest(%(media_ids)s::uuid[]) WITH ORDINALITY AS given (id, place)
     LEFT JOIN media m ON m.id = given.id
 ),
@@ -198,7 +202,7 @@ def _open_sql(*, renditions: str, key: bool = False) -> bytes:
     return f"""
 WITH {VIEWER},
 asked AS MATERIALIZED (
-    SELECT m.id, m.owner_id, m.state, m.visibility
+    SELECT m.id, m.owner_id, m.state, m.visibility, true AS is_first
     FROM (SELECT %(media_id)s::uuid AS id) given LEFT JOIN media m ON m.id = given.id
 ),
 {OWNERS}
@@ -240,7 +244,8 @@ async def decide_many(
     params = {**viewer_params(caller, now), "media_ids": list(media_ids)}
     rows = await reads.fetch_all(DECIDE_MANY_SQL, params)
     viewer = viewer_from(caller, rows[0][0] if rows else None)
-    return [_decision_of(viewer, row, now) for row in rows]
+    judge = _Judge(viewer, now)
+    return [judge.decide(row) for row in rows]
 
 
 async def open_media(
@@ -287,7 +292,7 @@ async def _open(
     row = await reads.fetch_one(sql, {**viewer_params(caller, now), "media_id": media_id, **params})
     assert row is not None, "the statement answers one row for any id"
     viewer = viewer_from(caller, row[0])
-    decision = _decision_of(viewer, row[:_DECIDED_WIDTH], now)
+    decision = _Judge(viewer, now).decide(row[:_DECIDED_WIDTH])
     if decision.hidden:
         raise _no_such_media(media_id)
     renditions, key_id, key_wrapped, *columns = row[_DECIDED_WIDTH:]
@@ -301,23 +306,46 @@ async def _open(
     )
 
 
-def _decision_of(viewer: Viewer, row: Row, now: datetime) -> Decision:
-    _, media_id, owner_id, state, visibility = row[:5]
-    if media_id is None:
-        return HIDDEN
-    owner, item = row[5 : 5 + OWNER_WIDTH], row[5 + OWNER_WIDTH : -7]
-    standing = standing_from(owner[:4])
-    if standing is None and not viewer.role.is_staff:
-        return HIDDEN
-    subject = media_subject(
-        media_id=media_id,
-        owner_id=owner_id,
-        state=MediaState(state),
-        visibility=Visibility(visibility),
-        carriers=_carriers(row[-7:]),
-    )
-    grants = [*wide_grants(owner[4:]), *item_grants(item)]
-    return decide(viewer, subject, grants, now, standing or NO_STANDING)
+class _Judge:
+    """Decides row by row of one statement, and remembers what rows have in common."""
+
+    def __init__(self, viewer: Viewer, now: datetime) -> None:
+        self._viewer = viewer
+        self._now = now
+        self._owners: dict[str, tuple[Standing | None, list[Grant]]] = {}
+        self._decided: dict[Row, Decision] = {}
+
+    def decide(self, row: Row) -> Decision:
+        """The decision on a row of `_DECIDED_BY`."""
+        _, media_id, owner_id = row[:3]
+        if media_id is None:
+            return HIDDEN
+        if owner_id not in self._owners:
+            columns = row[5 : 5 + OWNER_WIDTH]
+            self._owners[owner_id] = standing_from(columns[:4]), wide_grants(columns[4:])
+        if row[5 + OWNER_WIDTH] or row[-7]:
+            return self._judge(row)
+        # Neither a right of its own nor a post tells it from the owner's other media.
+        alike = row[2:5]
+        decision = self._decided.get(alike)
+        if decision is None:
+            decision = self._decided[alike] = self._judge(row)
+        return decision
+
+    def _judge(self, row: Row) -> Decision:
+        _, media_id, owner_id, state, visibility = row[:5]
+        standing, grants = self._owners[owner_id]
+        if standing is None and not self._viewer.role.is_staff:
+            return HIDDEN
+        subject = media_subject(
+            media_id=media_id,
+            owner_id=owner_id,
+            state=MediaState(state),
+            visibility=Visibility(visibility),
+            carriers=_carriers(row[-7:]),
+        )
+        own = item_grants(row[5 + OWNER_WIDTH : -7])
+        return decide(self._viewer, subject, [*grants, *own], self._now, standing or NO_STANDING)
 
 
 def _carriers(columns: Row) -> list[Carrier]:
