@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 
 from api.auth.tokens import mint_token
 from domain.accounts import Role
-from tests.e2e.api.test_idor import TABLE
+from tests.e2e.api.walk import OPERATIONS
 from tests.harness.api import RunningApi
 from tests.harness.rows import MakeUser
 
@@ -33,7 +33,7 @@ CHECKS = (
 )
 
 
-@pytest.mark.parametrize("operation", sorted(set(TABLE) - STREAMS))
+@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - STREAMS))
 def test_the_document_is_kept(api: RunningApi, make_user: MakeUser, operation: str) -> None:
     document: Any = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
     [found] = [

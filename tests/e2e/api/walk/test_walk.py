@@ -1,0 +1,41 @@
+"""Walks every route as everybody, and holds that no route is left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from api.app import create_app
+from infra.settings import Settings
+from tests.e2e.api.published import Publisher
+from tests.e2e.api.walk import ROWS, WITHOUT_OPERATION
+from tests.e2e.api.walk.people import make_people
+from tests.e2e.api.walk.rows import Case, Row, Stage, faults_of, leaks_of
+from tests.harness.api import RunningApi
+
+
+def test_every_route_has_its_row(settings: Settings) -> None:
+    assert faults_of(create_app(settings), ROWS, WITHOUT_OPERATION) == []
+
+
+def test_rows_of_one_operation_are_told_apart() -> None:
+    names = [row.name for row in ROWS]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
+def test_who_gets_what(api: RunningApi, engine: Engine, publish: Publisher, row: Row[Any]) -> None:
+    stage = Stage(api, engine, publish, make_people(engine))
+    subject = None if row.changes else row.subject(stage)
+    got = {}
+    for name, person in stage.people.each():
+        asked = row.subject(stage) if row.changes else subject
+        case = Case(stage, person, asked, stage.client_of(person))
+        answer = row.call(case)
+        got[name] = row.outcome(answer, asked)
+        if answer.status_code >= 400:
+            assert answer.json()["status"] == answer.status_code
+        assert leaks_of(answer, got[name]) == [], name
+    assert got == row.expected
