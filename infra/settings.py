@@ -8,10 +8,18 @@ from __future__ import annotations
 import base64
 import binascii
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _RINGS = ("payload_keys", "media_master_keys", "account_master_keys", "token_private_keys")
@@ -28,6 +36,15 @@ def _split_list(value: object) -> object:
 
 
 StrList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
+
+
+def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    for network in networks:
+        ip_network(network, strict=False)
+    return networks
+
+
+NetworkList = Annotated[StrList, AfterValidator(_check_networks)]
 IntList = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)]
 
 
@@ -96,7 +113,7 @@ class Settings(BaseSettings):
     api_public_url: str = "http://localhost:8000"
     api_body_bytes_max: int = MIB
     cors_origins: StrList = ()
-    trusted_proxies: StrList = ()
+    trusted_proxies: NetworkList = ()
     """Addresses or networks whose `X-Forwarded-For` is believed."""
     country_header: str | None = None
     """Set by the CDN in front: ISO 3166-1 alpha-2 of the client's country."""

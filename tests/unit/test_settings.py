@@ -136,6 +136,14 @@ def test_a_bad_key_is_named(
         load_settings()
 
 
+def test_trusted_proxies_are_addresses_or_networks(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1")
+    assert load_settings().trusted_proxies == ("10.0.0.0/8", "2001:db8::1")
+    environment.setenv("TRUSTED_PROXIES", "loadbalancer.internal")
+    with pytest.raises(SettingsError, match="TRUSTED_PROXIES"):
+        load_settings()
+
+
 def test_secrets_are_not_shown(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("S3_SECRET_ACCESS_KEY", "hunter2")
     assert "hunter2" not in repr(load_settings())
