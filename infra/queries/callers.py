@@ -84,7 +84,10 @@ async def load_caller(session: AsyncSession, caller: Caller, *, lock: bool = Fal
             AuthSession.revoked_at.is_(None),
         )
         wanted = wanted.where(live.exists())
-    user: User | None = await session.scalar(wanted.with_for_update() if lock else wanted)
+    # Not FOR UPDATE, which would wait for, and hold up, every insert that names this user: a
+    # sign-in in mid-air, for instance.
+    locked = wanted.with_for_update(key_share=True) if lock else wanted
+    user: User | None = await session.scalar(locked)
     if user is None:
         raise session_ended()
     return user

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.auth import ChallengeKind
-from infra.ids import new_id
-from infra.models import AuthChallenge, Passkey, RecoveryCode, TotpSecret
+from domain.factors import Factor
+from infra.models import AuthSession, Passkey, RecoveryCode, TotpSecret
+from infra.queries.auth.challenges import open_challenge
+from infra.queries.auth.totp import drop_recovery_codes
 
-CHALLENGE_TTL = timedelta(minutes=5)
-_CHALLENGE_BYTES = 32
 
-
-async def second_factor_methods(session: AsyncSession, user_id: str) -> tuple[str, ...]:
+async def second_factor_methods(session: AsyncSession, user_id: str) -> tuple[Factor, ...]:
     """What this user may answer a second-factor challenge with; empty: they have none.
 
     Recovery codes stand in for another factor; by themselves they are none.
@@ -37,23 +35,26 @@ async def second_factor_methods(session: AsyncSession, user_id: str) -> tuple[st
     has_totp, has_passkey, has_codes = row
     if not (has_totp or has_passkey):
         return ()
-    named = (("totp", has_totp), ("passkey", has_passkey), ("recovery_code", has_codes))
+    named = (
+        (Factor.TOTP, has_totp),
+        (Factor.PASSKEY, has_passkey),
+        (Factor.RECOVERY_CODE, has_codes),
+    )
     return tuple(name for name, has in named if has)
 
 
 async def begin_second_factor(session: AsyncSession, *, user_id: str, now: datetime) -> str:
-    """Note that the password was right; returns the challenge's id.
-
-    Its `challenge` is 32 random bytes, which a passkey may sign.
-    """
-    challenge = AuthChallenge(
-        id=new_id(),
-        kind=ChallengeKind.SECOND_FACTOR,
-        user_id=user_id,
-        challenge=secrets.token_bytes(_CHALLENGE_BYTES),
-        created_at=now,
-        expires_at=now + CHALLENGE_TTL,
+    """Note that the password was right; returns the challenge's id. A passkey may sign it."""
+    opened = await open_challenge(
+        session, kind=ChallengeKind.SECOND_FACTOR, user_id=user_id, now=now
     )
-    session.add(challenge)
-    await session.flush()
-    return challenge.id
+    return opened.id
+
+
+async def forget_factors(session: AsyncSession, user_id: str) -> None:
+    """After the last factor went: nothing is left for recovery codes to stand in for, and no
+    session counts any more as proved by two."""
+    await drop_recovery_codes(session, user_id=user_id)
+    await session.execute(
+        update(AuthSession).where(AuthSession.user_id == user_id).values(second_factor_at=None)
+    )
