@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware.cors import CORSMiddleware
 
 from api import docs, health
+from api.auth import keys, passwords, registering, sessions, signing_in
 from api.media import delivery, events, items, playback, uploads
 from api.middleware import REQUEST_ID_HEADER, BodyLimit, RequestContext, SecurityHeaders
 from api.parts import open_parts
@@ -19,6 +20,7 @@ from infra.settings import Settings
 
 CORS_MAX_AGE_SECONDS = 3600
 TAGS = [
+    {"name": "auth", "description": "Register, sign in, and manage sessions and passwords."},
     {"name": "uploads", "description": "Announce files and send them straight to storage."},
     {"name": "media", "description": "See, edit, delete and process media."},
     {"name": "playback", "description": "Decide who may see what, and issue addresses."},
@@ -47,6 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     install_problem_handlers(app)
+    for module in (registering, signing_in, sessions, passwords, keys):
+        app.include_router(module.router)
     for module in (uploads, playback, items, events, delivery, health, docs):
         app.include_router(module.router)
     _install_middleware(app, settings)

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from api.auth.tokens import TokenKeys
 from infra.db import make_async_engine
 from infra.keyring import KeyRing
+from infra.passwords import Passwords
 from infra.reads import ReadPool
 from infra.redis import make_async_valkey
 from infra.settings import Settings
@@ -39,6 +40,7 @@ class Parts:
     """Of media."""
     account_keys: KeyRing
     relying_party: RelyingParty
+    passwords: Passwords
 
     @staticmethod
     def now() -> datetime:
@@ -62,6 +64,8 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         stack.push_async_callback(valkey.aclose)
         storage = Storage(settings)
         stack.callback(storage.close)
+        passwords = Passwords(settings)
+        stack.callback(passwords.close)
         yield Parts(
             settings=settings,
             token_keys=TokenKeys(settings),
@@ -73,6 +77,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             keys=KeyRing(settings.media_master_keys),
             account_keys=KeyRing(settings.account_master_keys),
             relying_party=RelyingParty.of(settings),
+            passwords=passwords,
         )
 
 

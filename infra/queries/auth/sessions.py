@@ -29,7 +29,6 @@ from infra.models import AuthSession, RefreshToken, User
 from infra.queries.callers import session_ended
 
 _TOKEN_BYTES = 32
-USER_AGENT_LENGTH_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ async def begin_session(
             user_id=user_id,
             mode=mode,
             methods=list(methods),
-            user_agent=user_agent[:USER_AGENT_LENGTH_MAX],
+            user_agent=user_agent,
             ip=ip,
             created_at=now,
             last_used_at=now,

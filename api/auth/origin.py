@@ -1,0 +1,23 @@
+"""Where a request comes from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.clients import client_ip
+from api.parts import ApiParts
+from domain.auth import USER_AGENT_LENGTH_MAX, Origin
+
+
+async def _origin(request: Request, parts: ApiParts) -> Origin:
+    agent = request.headers.get("user-agent", "")
+    return Origin(
+        ip=client_ip(request, parts.settings) or None,
+        user_agent="".join(filter(str.isprintable, agent))[:USER_AGENT_LENGTH_MAX],
+        request_id=request.scope.get("request_id"),
+    )
+
+
+RequestOrigin = Annotated[Origin, Depends(_origin)]

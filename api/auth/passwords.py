@@ -1,0 +1,151 @@
+"""Routes of passwords: change one that is known, set a new one by mail."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fastapi import APIRouter, BackgroundTasks
+
+from api import API_PREFIX
+from api.auth import schemas
+from api.auth.callers import SignedInCaller
+from api.auth.mailing import begin_mail
+from api.auth.origin import RequestOrigin
+from api.auth.registering import MAIL_PAUSE
+from api.auth.signing_in import notify
+from api.parts import ApiParts, Parts
+from api.problems import PROBLEMS
+from domain.auth import MailKind, SessionEnd
+from domain.errors import AccessDenied, Invalid
+from infra.db import async_transaction
+from infra.queries.auth.accounts import (
+    Credential,
+    lock_unchanged,
+    owner_of_link,
+    set_password,
+    verified_account,
+    was_mailed_lately,
+    words_of,
+)
+from infra.queries.auth.journal import note_own_act
+from infra.queries.auth.mails import take_mail_token, write_mail
+from infra.queries.auth.sessions import revoke_all
+from infra.queries.callers import load_caller
+
+router = APIRouter(prefix=f"{API_PREFIX}/auth/password", tags=["auth"], responses=PROBLEMS)
+
+
+@router.post("/change", operation_id="changePassword", status_code=204)
+async def change_password(
+    change: schemas.PasswordChange,
+    background: BackgroundTasks,
+    caller: SignedInCaller,
+    parts: ApiParts,
+    origin: RequestOrigin,
+) -> None:
+    """Set a new password. Ends every other session, and tells the account's owner by mail."""
+    current = change.current_password.get_secret_value()
+    new = change.new_password.get_secret_value()
+    async with async_transaction(parts.engine) as session:
+        user = await load_caller(session, caller.caller)
+    credential = Credential(user.id, user.password_hash)
+    verified = await parts.passwords.verify(credential.password_hash, current)
+    if not verified.matches:
+        raise _password_wrong()
+    if new == current:
+        raise Invalid("This is the password that you have.", code="password_unchanged")
+    password_hash = await parts.passwords.hash_new(new, own_words=words_of(user))
+    now = parts.now()
+    async with async_transaction(parts.engine) as session:
+        await load_caller(session, caller.caller)
+        locked = await lock_unchanged(session, credential)
+        if locked is None:
+            raise _password_wrong()
+        await set_password(session, locked, password_hash, now=now)
+        ended = await revoke_all(
+            session,
+            user_id=user.id,
+            reason=SessionEnd.PASSWORD_CHANGED,
+            now=now,
+            except_session_id=caller.session_id,
+        )
+        await note_own_act(
+            session,
+            locked,
+            "password.changed",
+            origin,
+            session_id=caller.session_id,
+            sessions=str(ended),
+        )
+        mail_id = await notify(session, locked, "password_changed", origin)
+    if mail_id is not None:
+        background.add_task(begin_mail, parts, mail_id)
+
+
+@router.post("/forgot", operation_id="forgotPassword", status_code=202)
+async def forgot_password(
+    request: schemas.EmailRequest, background: BackgroundTasks, parts: ApiParts
+) -> schemas.MailedBody:
+    """Ask for a link to set a new password. The answer is always the same.
+
+    At most one mail a minute is sent.
+    """
+    background.add_task(_mail_reset_link, parts, request.email)
+    return schemas.MailedBody()
+
+
+async def _mail_reset_link(parts: Parts, email: str) -> None:
+    """After the answer, so that it takes as long whatever is known of the address."""
+    now, kind = parts.now(), MailKind.RESET_PASSWORD
+    async with async_transaction(parts.engine) as session:
+        user = await verified_account(session, email)
+        if user is None or await was_mailed_lately(
+            session, user.id, kind, now=now, within=MAIL_PAUSE
+        ):
+            return
+        mail = await write_mail(
+            session,
+            user_id=user.id,
+            kind=kind,
+            address=user.email or email,
+            expires_at=now + timedelta(seconds=parts.settings.reset_link_ttl_seconds),
+        )
+    await begin_mail(parts, mail.id)
+
+
+@router.post("/reset", operation_id="resetPassword", status_code=204)
+async def reset_password(
+    reset: schemas.PasswordReset,
+    background: BackgroundTasks,
+    parts: ApiParts,
+    origin: RequestOrigin,
+) -> None:
+    """Set a new password by the token from the mail. Ends all sessions; signs nobody in.
+
+    Second factors stay: they are asked for at the next sign-in. A password that is refused
+    does not use the token up.
+    """
+    key = parts.settings.url_signing_key_bytes
+    async with async_transaction(parts.engine) as session:
+        user = await owner_of_link(session, reset.token, key=key)
+    password_hash = await parts.passwords.hash_new(
+        reset.new_password.get_secret_value(), own_words=words_of(user)
+    )
+    now = parts.now()
+    async with async_transaction(parts.engine) as session:
+        user = await owner_of_link(session, reset.token, key=key)
+        await take_mail_token(
+            session, token=reset.token, kind=MailKind.RESET_PASSWORD, key=key, now=now
+        )
+        await set_password(session, user, password_hash, now=now)
+        ended = await revoke_all(
+            session, user_id=user.id, reason=SessionEnd.PASSWORD_RESET, now=now
+        )
+        await note_own_act(session, user, "password.reset", origin, sessions=str(ended))
+        mail_id = await notify(session, user, "password_reset", origin)
+    if mail_id is not None:
+        background.add_task(begin_mail, parts, mail_id)
+
+
+def _password_wrong() -> AccessDenied:
+    return AccessDenied("This is not your current password.", code="password_wrong")
