@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from activities.auditing import AuditActivities
+from activities.mail import SendActivities
 from activities.media import MediaActivities
 from activities.parts import WorkerParts
 from workflows.queues import Queue
@@ -17,6 +18,7 @@ def activities_on_queues(parts: WorkerParts) -> dict[Queue, list[Activity]]:
     slices = (
         AuditActivities(parts.engine),
         MediaActivities(parts),
+        SendActivities(parts.settings, parts.engine),
     )
     served: dict[Queue, list[Activity]] = {Queue.MEDIA: [], Queue.IO: []}
     for each in slices:

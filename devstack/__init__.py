@@ -12,5 +12,5 @@ part         what a part is: command, addresses, health check
 processes    children in sessions of their own, records of them, and their end
 ports        free ports, kept from one run to the next
 keys         generated secrets, kept from one run to the next
-postgres, valkey, s3, temporal, clamd, apps     the parts
+postgres, valkey, s3, temporal, clamd, mail, apps     the parts
 """

@@ -1,4 +1,4 @@
-"""`python -m devstack up|down|status|env|install`: what `make up` and `make down` run."""
+"""`python -m devstack up|down|status|env|mail|install`: what `make up` and `make down` run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from devstack.install import InstallFailed, install
+from devstack.mailbox import Mailbox
 from devstack.part import PartFailed
 from devstack.ports import NoFreePort
 from devstack.stack import Stack, StackFailed
@@ -65,6 +66,20 @@ def env(stack: Stack, console: Console) -> int:  # noqa: ARG001
     return 0
 
 
+def mail(stack: Stack, console: Console) -> int:
+    """List the mails that were caught, and show the newest."""
+    caught = Mailbox(stack.run_dir).mails()
+    if not caught:
+        console.print("no mail was caught so far")
+        return 0
+    table = Table("to", "subject", "file", box=None)
+    for each in caught:
+        table.add_row(each.to, each.subject, os.path.relpath(each.path))
+    console.print(table)
+    console.print(f"\n{caught[-1].text}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
 def show(stack: Stack, console: Console) -> None:
     table = Table("part", "state", "pid", "address", "log", box=None)
     for row in stack.status():
@@ -75,7 +90,7 @@ def show(stack: Stack, console: Console) -> None:
     console.print(table)
 
 
-COMMANDS = {"up": up, "down": down, "status": status, "env": env}
+COMMANDS = {"up": up, "down": down, "status": status, "env": env, "mail": mail}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from devstack.apps import APP_NAMES, make_apps
 from devstack.clamd import Clamd
 from devstack.keys import SETTINGS_KEYS
 from devstack.launching import ROOT, Cancelled, Launcher
+from devstack.mail import Mail
 from devstack.part import Part, PartFailed, Place
 from devstack.postgres import Postgres
 from devstack.processes import end, end_marked, is_alive, kill
@@ -30,7 +31,7 @@ from infra.settings import Settings
 
 __all__ = ["PARTS", "ROOT", "PartStatus", "Stack", "StackFailed", "settings_from"]
 
-PARTS: tuple[Part, ...] = (Postgres(), Valkey(), S3(), Temporal(), Clamd())
+PARTS: tuple[Part, ...] = (Postgres(), Valkey(), S3(), Temporal(), Clamd(), Mail())
 
 Report = Callable[[str, str], None]
 

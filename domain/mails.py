@@ -9,12 +9,26 @@ from __future__ import annotations
 
 import base64
 import hmac
+from enum import StrEnum
 
 from domain.auth import MailKind
 from domain.errors import Invalid
 from domain.signing import derived_key
 
-CARRIES_TOKEN = frozenset({MailKind.VERIFY_EMAIL, MailKind.RESET_PASSWORD})
+
+class SecurityEvent(StrEnum):
+    """What a security notice tells of; the fact `event` of such a mail."""
+
+    PASSWORD_CHANGED = "password_changed"
+    PASSWORD_RESET = "password_reset"
+    TOTP_ADDED = "totp_added"
+    TOTP_REMOVED = "totp_removed"
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
+    SESSION_STOLEN = "session_stolen"
+    """A refresh token came a second time: its session was ended."""
 
 
 def mail_token(mail_id: str, *, kind: MailKind, key: bytes) -> str:

@@ -2,4 +2,9 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.harness.database", "tests.harness.rows", "tests.harness.stack"]
+pytest_plugins = [
+    "tests.harness.database",
+    "tests.harness.mail",
+    "tests.harness.rows",
+    "tests.harness.stack",
+]

@@ -83,7 +83,7 @@ ERASE = StepPolicy(
 )
 
 SEND = StepPolicy(
-    start_to_close=timedelta(minutes=2),
+    start_to_close=timedelta(seconds=30),
     heartbeat=None,
     retry=_retry(20, first_seconds=1, most_seconds=300),
 )

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.mail.send import SendMail
 from workflows.media.delete import DeleteMedia
 from workflows.media.ingest import IngestMedia
 from workflows.media.sweep import SweepMedia
 
-WORKFLOWS = (*(IngestMedia, DeleteMedia, SweepMedia),)
+WORKFLOWS = (
+    *(IngestMedia, DeleteMedia, SweepMedia),
+    *(SendMail,),
+)
 """One line a slice."""
 
 

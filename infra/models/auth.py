@@ -126,7 +126,11 @@ class Mail(Base):
     __table_args__ = (
         CheckConstraint(one_of("kind", MailKind), name="kind"),
         Index("ix_mails_user_id", "user_id"),
-        Index("ix_mails_unsent", "created_at", postgresql_where=text("sent_at IS NULL")),
+        Index(
+            "ix_mails_unsent",
+            "created_at",
+            postgresql_where=text("sent_at IS NULL AND given_up_at IS NULL"),
+        ),
     )
 
     id: Mapped[Id] = mapped_column(primary_key=True)
@@ -139,4 +143,9 @@ class Mail(Base):
     expires_at: Mapped[Moment | None]
     """Of its token, where it carries one."""
     sent_at: Mapped[Moment | None]
+    """When the mail server took it."""
     used_at: Mapped[Moment | None]
+    """When its token was taken."""
+    given_up_at: Mapped[Moment | None]
+    given_up_reason: Mapped[str | None]
+    """`expired`, `skipped` by an operator, or the status with which it was refused."""

@@ -18,6 +18,7 @@ import pytest
 from redis import Redis
 from temporalio.client import Client
 
+from devstack.mailbox import Mailbox
 from devstack.postgres import Postgres
 from devstack.processes import start_ticks
 from devstack.stack import ROOT, Stack, settings_from
@@ -114,6 +115,12 @@ def other_run_dir(pytestconfig: pytest.Config) -> Iterator[Path]:
     yield path
     Stack(path, environ={}).stop()
     shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def mailbox(stack: Stack) -> Mailbox:
+    """Every mail of this run, of all its workers: look by an address of your own."""
+    return Mailbox(stack.run_dir)
 
 
 @pytest.fixture(scope="session")

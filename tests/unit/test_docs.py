@@ -25,6 +25,7 @@ from tests.harness.pages import (
 )
 from workflows import policies
 from workflows.attributes import ALL
+from workflows.mail.send import SEND_STEP
 from workflows.media.delete import ERASE_STEP
 from workflows.policies import StepPolicy
 from workflows.queues import Queue
@@ -144,12 +145,13 @@ BUDGETS: dict[str, StepPolicy] = {
     IngestStep.FINISH: policies.RENDER,
     IngestStep.PUBLISH: policies.PUBLISH,
     ERASE_STEP: policies.ERASE,
+    SEND_STEP: policies.SEND,
 }
 
 
 def test_budgets_are_those_of_the_policies() -> None:
     table = OPERATIONS.table("step")
-    assert set(table) == {*IngestStep, ERASE_STEP}
+    assert set(table) == {*IngestStep, ERASE_STEP, SEND_STEP}
     for step, (tried, silence, most) in table.items():
         policy = BUDGETS[step]
         attempts = policy.retry.maximum_attempts

@@ -16,8 +16,8 @@ class MailOrder:
 @dataclass(frozen=True)
 class MailEnd:
     outcome: str
-    """`sent`, `refused` by the other side for good, `expired` with its link, `skipped` by an
-    operator, or `gone` with its account."""
+    """`sent`, `refused` for good by the mail server, `expired` with its link, `skipped` by an
+    operator, `gone` with its account, or `given_up` by an earlier run."""
     reason: str | None = None
 
 

@@ -56,8 +56,10 @@ def test_all_parts_start_twice_and_leave_nothing(run_dir: Path) -> None:
     assert {row.state for row in stack.status() if row.name not in ("api",)} >= {"running"}
     stack.migrate()
     with psycopg.connect(libpq(first)) as connection:
-        connection.execute("INSERT INTO users (id, handle) VALUES (gen_random_uuid(), 'ada')")
-    assert set(stack.stop()) == {"postgres", "valkey", "s3", "temporal", "clamd"}
+        connection.execute(
+            "INSERT INTO users (id, handle, display_name) VALUES (gen_random_uuid(), 'ada', 'Ada')"
+        )
+    assert set(stack.stop()) == {"postgres", "valkey", "s3", "temporal", "clamd", "mail"}
     assert processes_of(run_dir) == []
     assert not list(Path("/tmp").glob(f"seaweedfs-*-{first['S3_ENDPOINT'].rpartition(':')[2]}.*"))
 

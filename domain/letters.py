@@ -1,0 +1,189 @@
+"""What mails say: as plain text, and the same as simple HTML."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.auth import MailKind
+from domain.mails import SecurityEvent, mail_token
+
+VERIFY_PATH = "/verify-email"
+RESET_PATH = "/reset-password"
+LOGIN_PATH = "/login"
+FORGOTTEN_PATH = "/forgot-password"
+SECURITY_PATH = "/settings/security"
+
+WHAT_HAPPENED: Mapping[str, str] = {
+    SecurityEvent.PASSWORD_CHANGED: "Your password was changed.",
+    SecurityEvent.PASSWORD_RESET: "Your password was set anew by a link from a mail.",
+    SecurityEvent.TOTP_ADDED: "An authenticator app was added to your account.",
+    SecurityEvent.TOTP_REMOVED: "The authenticator app was removed from your account.",
+    SecurityEvent.RECOVERY_CODES_RENEWED: "New recovery codes were made; the old ones are void.",
+    SecurityEvent.RECOVERY_CODE_USED: "Somebody signed in with one of your recovery codes.",
+    SecurityEvent.PASSKEY_ADDED: "A passkey was added to your account.",
+    SecurityEvent.PASSKEY_REMOVED: "A passkey was removed from your account.",
+    SecurityEvent.SESSION_STOLEN: (
+        "One of your sign-ins was used from two places at once, as happens when it was stolen. "
+        "We have ended it."
+    ),
+}
+_SOMETHING_ELSE = "The way you sign in was changed."
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    subject: str
+    parts: tuple[str | Link, ...]
+    """Paragraphs and links, in order."""
+
+    def as_text(self) -> str:
+        lines = [
+            f"{part.label}:\n{part.url}" if isinstance(part, Link) else part for part in self.parts
+        ]
+        return "\n\n".join(lines) + "\n"
+
+    def as_html(self) -> str:
+        body = "\n".join(_html_of(part) for part in self.parts)
+        return (
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            f"<title>{html.escape(self.subject)}</title></head>\n"
+            '<body style="font: 16px/1.5 sans-serif; max-width: 34em; margin: 2em auto">\n'
+            f"{body}\n</body></html>\n"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MailFacts:
+    """What a mail's row and its reader's account say."""
+
+    mail_id: str
+    kind: MailKind
+    handle: str
+    created_at: datetime
+    expires_at: datetime | None
+    facts: Mapping[str, Any]
+    """Of a security notice: `event` (a `SecurityEvent`), and where known `device` and `ip`."""
+
+
+def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
+    """The letter of a mail. Links carry their token behind `#`: a browser sends that part to
+    no server, so it lands in no log on the way.
+
+    Args:
+        app_url: where people use the platform.
+        key: `URL_SIGNING_KEY`, of which tokens are made.
+    """
+    url = app_url.rstrip("/")
+    match mail.kind:
+        case MailKind.VERIFY_EMAIL:
+            return _verify(mail, url, key)
+        case MailKind.ALREADY_REGISTERED:
+            return _already_registered(mail, url)
+        case MailKind.RESET_PASSWORD:
+            return _reset(mail, url, key)
+        case MailKind.SECURITY_NOTICE:
+            return _security_notice(mail, url)
+
+
+def _verify(mail: MailFacts, url: str, key: bytes) -> Letter:
+    return Letter(
+        "Confirm your e-mail address",
+        (
+            f"Hello {mail.handle},",
+            "welcome to fansworld. Please confirm that this address is yours:",
+            Link("Confirm my address", f"{url}{VERIFY_PATH}#token={_token(mail, key)}"),
+            _once_until(mail.expires_at),
+            "If you did not open an account with us, you need not do anything: without this "
+            "step it is removed by itself.",
+        ),
+    )
+
+
+def _already_registered(mail: MailFacts, url: str) -> Letter:
+    return Letter(
+        "You already have an account",
+        (
+            f"Hello {mail.handle},",
+            "somebody has just tried to open an account with this address. You have one already, "
+            "so no second one was made.",
+            "If it was you, sign in as usual:",
+            Link("Sign in", f"{url}{LOGIN_PATH}"),
+            "or set a new password if you have forgotten yours:",
+            Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
+            "If it was not you, you need not do anything. Nobody has learnt that this address "
+            "has an account.",
+        ),
+    )
+
+
+def _reset(mail: MailFacts, url: str, key: bytes) -> Letter:
+    return Letter(
+        "Set a new password",
+        (
+            f"Hello {mail.handle},",
+            "you asked for a way to set a new password. Here it is:",
+            Link("Set a new password", f"{url}{RESET_PATH}#token={_token(mail, key)}"),
+            _once_until(mail.expires_at),
+            "When you set a new password, all your devices are signed out.",
+            "If you did not ask for this, you need not do anything: your password stays as it is.",
+        ),
+    )
+
+
+def _security_notice(mail: MailFacts, url: str) -> Letter:
+    what = WHAT_HAPPENED.get(str(mail.facts.get("event")), _SOMETHING_ELSE)
+    known = [
+        f"{label}: {_one_line(mail.facts[name])}"
+        for label, name in (("Device", "device"), ("Address", "ip"))
+        if mail.facts.get(name)
+    ]
+    return Letter(
+        "Your account's security",
+        (
+            f"Hello {mail.handle},",
+            what,
+            "\n".join([f"Time: {_moment(mail.created_at)}", *known]),
+            "If it was you, all is well. If it was not, set a new password now. That signs out "
+            "all devices, whoever holds them:",
+            Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
+            "Then look at what else may sign in to your account:",
+            Link("Security settings", f"{url}{SECURITY_PATH}"),
+        ),
+    )
+
+
+def _token(mail: MailFacts, key: bytes) -> str:
+    return mail_token(mail.mail_id, kind=mail.kind, key=key)
+
+
+def _once_until(moment: datetime | None) -> str:
+    if moment is None:
+        return "The link works once."
+    return f"The link works once, until {_moment(moment)}."
+
+
+def _moment(moment: datetime) -> str:
+    """As people write it, in words that no country reads the other way round."""
+    moment = moment.astimezone(UTC)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def _one_line(fact: object) -> str:
+    """What a client said of itself, without the room for a message of its own."""
+    return " ".join(str(fact).split())[:100]
+
+
+def _html_of(part: str | Link) -> str:
+    if isinstance(part, Link):
+        return f'<p><a href="{html.escape(part.url)}">{html.escape(part.label)}</a></p>'
+    return f"<p>{html.escape(part).replace(chr(10), '<br>')}</p>"

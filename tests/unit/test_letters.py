@@ -1,0 +1,76 @@
+"""What mails say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from domain.auth import MailKind
+from domain.letters import WHAT_HAPPENED, Letter, MailFacts, letter_for
+from domain.mails import SecurityEvent, mail_token
+
+KEY = bytes(32)
+MAIL_ID = "0192f0c1-e3f8-7b0d-9a4f-5f5d8e1c2b3a"
+
+
+def letter(kind: MailKind, **facts: Any) -> Letter:
+    mail = MailFacts(
+        mail_id=MAIL_ID,
+        kind=kind,
+        handle="mia",
+        created_at=datetime(2026, 3, 1, 13, 5, tzinfo=UTC),
+        expires_at=datetime(2026, 3, 2, 13, 5, tzinfo=UTC),
+        facts=facts,
+    )
+    return letter_for(mail, app_url="https://fansworld.example/", key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [(MailKind.VERIFY_EMAIL, "/verify-email"), (MailKind.RESET_PASSWORD, "/reset-password")],
+)
+def test_links_carry_the_token_where_no_server_sees_it(kind: MailKind, path: str) -> None:
+    written = letter(kind)
+    link = f"https://fansworld.example{path}#token={mail_token(MAIL_ID, kind=kind, key=KEY)}"
+    assert f"\n{link}\n" in written.as_text()
+    assert f'href="{link}"' in written.as_html()
+    assert "once, until 2 March 2026, 13:05 UTC" in written.as_text()
+
+
+@pytest.mark.parametrize("kind", [MailKind.ALREADY_REGISTERED, MailKind.SECURITY_NOTICE])
+def test_other_mails_carry_no_token(kind: MailKind) -> None:
+    assert "token" not in letter(kind).as_text()
+
+
+@pytest.mark.parametrize("kind", list(MailKind))
+def test_every_mail_greets_by_handle_and_says_what_to_do_if_it_was_somebody_else(
+    kind: MailKind,
+) -> None:
+    text = letter(kind).as_text()
+    assert text.startswith("Hello mia,\n")
+    assert any(words in text for words in ("did not", "was not"))
+
+
+def test_every_event_has_its_sentence() -> None:
+    assert WHAT_HAPPENED.keys() == set(SecurityEvent)
+
+
+def test_a_notice_says_what_happened_when_and_where() -> None:
+    notice = letter(
+        MailKind.SECURITY_NOTICE, event="passkey_added", device="Firefox on Linux", ip="192.0.2.1"
+    )
+    assert "A passkey was added" in notice.as_text()
+    assert (
+        "Time: 1 March 2026, 13:05 UTC\nDevice: Firefox on Linux\nAddress: 192.0.2.1"
+        in notice.as_text()
+    )
+
+
+def test_what_a_client_says_of_itself_makes_no_letter_of_its_own() -> None:
+    device = "<b>Sign in at\nevil.example</b>" + "x" * 500
+    notice = letter(MailKind.SECURITY_NOTICE, event="totp_added", device=device)
+    assert "<b>" not in notice.as_html()
+    (line,) = [line for line in notice.as_text().splitlines() if line.startswith("Device: ")]
+    assert len(line) < 120
