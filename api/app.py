@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api import docs, health
 from api.auth import keys, passwords, registering, sessions, signing_in
+from api.auth.csrf import CsrfGuard
 from api.media import delivery, events, items, playback, uploads
 from api.middleware import REQUEST_ID_HEADER, BodyLimit, RequestContext, SecurityHeaders
 from api.parts import open_parts
@@ -61,10 +62,12 @@ def create_app(settings: Settings) -> FastAPI:
 def _install_middleware(app: FastAPI, settings: Settings) -> None:
     """The last one added is the outermost."""
     app.add_middleware(BodyLimit, bytes_max=settings.api_body_bytes_max)
+    app.add_middleware(CsrfGuard, own_url=settings.api_public_url, origins=settings.cors_origins)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
+            allow_credentials=True,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["authorization", "content-type", "if-match", "last-event-id"],
             expose_headers=["etag", "location", "retry-after", REQUEST_ID_HEADER],

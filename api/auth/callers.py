@@ -9,8 +9,9 @@ from typing import Annotated
 
 import structlog
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
+from api.auth.cookies import ACCESS_COOKIE
 from api.auth.tokens import TokenKeys, invalid_token
 from domain.access import Caller
 from domain.errors import Unauthenticated
@@ -40,18 +41,27 @@ _bearer = HTTPBearer(
     bearerFormat="JWT",
     description="A short-lived JWT; `POST /auth/login` and `POST /auth/refresh` give it out.",
 )
+_cookie = APIKeyCookie(
+    name=ACCESS_COOKIE,
+    auto_error=False,
+    scheme_name="accessCookie",
+    description="The same token for browsers, which sign in with mode `cookie`. Counts where "
+    "there is no `Authorization` header.",
+)
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+_Cookie = Annotated[str | None, Security(_cookie)]
 
 
-async def _caller(request: Request, credentials: _Credentials) -> Caller:
+async def _caller(request: Request, credentials: _Credentials, cookie: _Cookie) -> Caller:
     parts = request.app.state.parts
     country = country_of(request, parts.settings)
-    if credentials is None:
-        if "authorization" in request.headers:
-            raise invalid_token()
+    if credentials is None and "authorization" in request.headers:
+        raise invalid_token()
+    token = credentials.credentials if credentials else cookie
+    if token is None:
         return Caller(None, country=country)
     keys: TokenKeys = parts.token_keys
-    caller = keys.verify(credentials.credentials, now=int(time.time()))
+    caller = keys.verify(token, now=int(time.time()))
     structlog.contextvars.bind_contextvars(user_id=caller.user_id)
     return replace(caller, country=country)
 

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Response
 
 from api import API_PREFIX
 from api.auth import schemas
-from api.auth.answering import clear_cookies
 from api.auth.callers import SignedInCaller
+from api.auth.cookies import clear_cookies
 from api.auth.origin import RequestOrigin
 from api.parts import ApiParts
 from api.problems import PROBLEMS

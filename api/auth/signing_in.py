@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import API_PREFIX
 from api.auth import schemas
-from api.auth.answering import REFRESH_COOKIE, answer_signed_in, clear_cookies
+from api.auth.answering import answer_signed_in
 from api.auth.callers import SignedInCaller
+from api.auth.cookies import REFRESH_COOKIE, clear_cookies
 from api.auth.mailing import begin_mail
 from api.auth.origin import RequestOrigin
 from api.parts import ApiParts, Parts
