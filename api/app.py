@@ -11,7 +11,18 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware.cors import CORSMiddleware
 
 from api import docs, health
-from api.auth import keys, passwords, registering, sessions, signing_in
+from api.auth import (
+    keys,
+    passkey_sign_in,
+    passkeys,
+    passwords,
+    registering,
+    second_factor,
+    sessions,
+    signing_in,
+    step_up,
+    totp,
+)
 from api.auth.csrf import CsrfGuard
 from api.media import delivery, events, items, playback, uploads
 from api.middleware import REQUEST_ID_HEADER, BodyLimit, RequestContext, SecurityHeaders
@@ -22,6 +33,7 @@ from infra.settings import Settings
 CORS_MAX_AGE_SECONDS = 3600
 TAGS = [
     {"name": "auth", "description": "Register, sign in, and manage sessions and passwords."},
+    {"name": "factors", "description": "Second factors, passkeys, and proving who you are anew."},
     {"name": "uploads", "description": "Announce files and send them straight to storage."},
     {"name": "media", "description": "See, edit, delete and process media."},
     {"name": "playback", "description": "Decide who may see what, and issue addresses."},
@@ -51,6 +63,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_problem_handlers(app)
     for module in (registering, signing_in, sessions, passwords, keys):
+        app.include_router(module.router)
+    for module in (second_factor, passkey_sign_in, step_up, totp, passkeys):
         app.include_router(module.router)
     for module in (uploads, playback, items, events, delivery, health, docs):
         app.include_router(module.router)

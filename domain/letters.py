@@ -26,6 +26,10 @@ WHAT_HAPPENED: Mapping[str, str] = {
     SecurityEvent.RECOVERY_CODE_USED: "Somebody signed in with one of your recovery codes.",
     SecurityEvent.PASSKEY_ADDED: "A passkey was added to your account.",
     SecurityEvent.PASSKEY_REMOVED: "A passkey was removed from your account.",
+    SecurityEvent.PASSKEY_COPIED: (
+        "Somebody tried to sign in with a copy of one of your passkeys. We have refused it. "
+        "Please remove this passkey and make a new one."
+    ),
     SecurityEvent.SESSION_STOLEN: (
         "One of your sign-ins was used from two places at once, as happens when it was stolen. "
         "We have ended it."

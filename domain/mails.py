@@ -27,6 +27,8 @@ class SecurityEvent(StrEnum):
     RECOVERY_CODE_USED = "recovery_code_used"
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
+    PASSKEY_COPIED = "passkey_copied"
+    """Its counter went back, so another device has used it meanwhile."""
     SESSION_STOLEN = "session_stolen"
     """A refresh token came a second time: its session was ended."""
 

@@ -39,6 +39,7 @@ async def open_challenge(
         user_id=user_id,
         session_id=session_id,
         challenge=new_challenge(),
+        created_at=now,
         expires_at=now + timedelta(seconds=CHALLENGE_TTL_SECONDS),
     )
     session.add(opened)
@@ -109,7 +110,7 @@ async def begin_attempt(
     return challenge
 
 
-async def open_second_factor(
+async def waiting_challenge(
     session: AsyncSession, challenge_id: str, *, now: datetime
 ) -> AuthChallenge:
     """One that still waits for its second factor. Counts nothing.

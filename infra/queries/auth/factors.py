@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.access import Caller
 from domain.auth import ChallengeKind
 from domain.factors import Factor
 from infra.models import AuthSession, Passkey, RecoveryCode, TotpSecret
+from infra.queries.access.gathering import VIEWER
 from infra.queries.auth.challenges import open_challenge
 from infra.queries.auth.totp import drop_recovery_codes
+from infra.queries.callers import session_ended
+from infra.reads import ReadPool
+
+_OF_CALLER = f"""
+WITH {VIEWER}
+SELECT u.password_hash IS NOT NULL,
+       EXISTS (SELECT FROM totp_secrets t
+               WHERE t.user_id = v.id AND t.confirmed_at IS NOT NULL),
+       (SELECT count(*) FROM passkeys p WHERE p.user_id = v.id),
+       (SELECT count(*) FROM recovery_codes r WHERE r.user_id = v.id AND r.used_at IS NULL)
+FROM viewer v JOIN users u ON u.id = v.id
+""".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What an account may be signed in to with."""
+
+    has_password: bool
+    has_totp: bool
+    passkeys: int
+    recovery_codes_left: int
+
+    @property
+    def asks_for_second_factor(self) -> bool:
+        return self.has_totp or self.passkeys > 0
+
+
+async def factors_of(reads: ReadPool, caller: Caller) -> Factors:
+    """The caller's own, in one statement.
+
+    Raises:
+        Unauthenticated: `session_ended`.
+    """
+    row = await reads.fetch_one(
+        _OF_CALLER, {"viewer_id": caller.user_id, "session_id": caller.session_id}
+    )
+    if row is None:
+        raise session_ended()
+    return Factors(*row)
 
 
 async def second_factor_methods(session: AsyncSession, user_id: str) -> tuple[Factor, ...]:

@@ -3,17 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.access import Caller
 from domain.errors import Conflict, NotFound, QuotaExceeded
 from domain.factors import PASSKEYS_MAX, counter_went_back
 from infra.ids import new_id
 from infra.models import Passkey, User
+from infra.queries.access.gathering import VIEWER
+from infra.queries.callers import session_ended
+from infra.reads import ReadPool
 from infra.webauthn import Asserted, NewCredential, PasskeyRefused, RelyingParty
+
+_LIST = f"""
+WITH {VIEWER}
+SELECT p.id::text, p.name, p.transports, p.backed_up, p.created_at, p.last_used_at
+FROM viewer v LEFT JOIN passkeys p ON p.user_id = v.id
+ORDER BY p.id
+""".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPasskey:
+    id: str
+    name: str
+    transports: list[str]
+    backed_up: bool
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+async def list_passkeys(reads: ReadPool, caller: Caller) -> list[ListedPasskey]:
+    """The caller's own, oldest first.
+
+    Raises:
+        Unauthenticated: `session_ended`.
+    """
+    rows = await reads.fetch_all(
+        _LIST, {"viewer_id": caller.user_id, "session_id": caller.session_id}
+    )
+    if not rows:
+        raise session_ended()
+    return [ListedPasskey(*row) for row in rows if row[0] is not None]
 
 
 class PasskeyCopied(PasskeyRefused):
