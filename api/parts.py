@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from api.auth.tokens import TokenKeys
+from infra.access_changes import AccessChanges
 from infra.db import make_async_engine
 from infra.keyring import KeyRing
 from infra.passwords import Passwords
+from infra.queries.access import RememberedDecisions
 from infra.reads import ReadPool
 from infra.redis import make_async_valkey
 from infra.settings import Settings
@@ -33,6 +35,7 @@ class Parts:
     token_keys: TokenKeys
     engine: AsyncEngine
     reads: ReadPool
+    decisions: RememberedDecisions
     storage: Storage
     valkey: Redis
     temporal: Client
@@ -60,6 +63,9 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         reads = ReadPool(settings)
         await reads.open()
         stack.push_async_callback(reads.close)
+        changes = AccessChanges(settings)
+        await changes.open()
+        stack.push_async_callback(changes.close)
         valkey = make_async_valkey(settings)
         stack.push_async_callback(valkey.aclose)
         storage = Storage(settings)
@@ -71,6 +77,9 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             token_keys=TokenKeys(settings),
             engine=engine,
             reads=reads,
+            decisions=RememberedDecisions(
+                reads, changes, ttl_seconds=settings.access_cache_ttl_seconds
+            ),
             storage=storage,
             valkey=valkey,
             temporal=await connect(settings, lazy=True),

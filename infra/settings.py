@@ -253,6 +253,8 @@ class Settings(BaseSettings):
     cdn_base_url: str | None = None
     cdn_purge_url: str | None = None
     batch_access_max: int = 100
+    access_cache_ttl_seconds: float = Field(default=5, ge=0)
+    """How long decisions for lists are remembered; 0: not at all."""
 
     # --- workers -------------------------------------------------------------------------
     worker_media_slots: int = 2

@@ -17,7 +17,7 @@ from api.media.views import access_json, rendition_json
 from api.parts import ApiParts
 from api.problems import PROBLEMS
 from domain.errors import Invalid
-from infra.queries.access import decide_many, open_media
+from infra.queries.access import open_media
 
 router = APIRouter(prefix=API_PREFIX, tags=["playback"], responses=PROBLEMS)
 
@@ -68,7 +68,7 @@ async def batch_access(
             f"Up to {most} ids can be asked for at once.", code="too_many_ids", limit=most
         )
     ids = request.media_ids
-    decisions = await decide_many(parts.reads, caller=caller, media_ids=ids, now=parts.now())
+    decisions = await parts.decisions.decide_many(caller=caller, media_ids=ids, now=parts.now())
     # Most of a page share one decision.
     written = {decision: access_json(decision) for decision in set(decisions)}
     return json_answer(

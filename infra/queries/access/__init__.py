@@ -17,6 +17,7 @@ from infra.queries.access.media import (
     open_media,
     open_media_row,
 )
+from infra.queries.access.remembered import RememberedDecisions
 
 __all__ = [
     "DECIDE_MANY_SQL",
@@ -24,6 +25,7 @@ __all__ = [
     "OPEN_SQL",
     "MediaRecord",
     "OpenedMedia",
+    "RememberedDecisions",
     "StoredRendition",
     "decide_many",
     "open_for_key",

@@ -65,17 +65,30 @@ ITEM_COLUMNS = "i.sources, i.starts, i.ends, i.revocations, i.media_ids, i.post_
 ITEM_WIDTH = 6
 
 
-def item_rights(condition: str) -> str:
-    """The viewer's rights on one subject `a` itself, where `condition` on `e` finds them."""
+ON_MEDIA = "e.media_id = {media_id}"
+ON_POST = "e.media_id IS NULL AND e.post_id = {post_id}"
+ON_POSTS = "e.media_id IS NULL AND e.post_id = ANY ({post_ids})"
+"""Conditions for `item_rights`, each an equality on the whole of the index: a fan may have
+bought a thousand things of one creator, and only one of them is asked for."""
+
+
+def item_rights(*conditions: str) -> str:
+    """The viewer's rights on one subject `a` itself, which any of the conditions on `e` finds."""
+    found = " UNION ALL ".join(
+        f"""
+        SELECT e.source, e.starts_at, e.expires_at, e.revoked_at, e.media_id, e.post_id
+        FROM entitlements e
+        WHERE e.fan_id = v.id AND e.creator_id = a.owner_id AND {condition}
+          AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
+          AND (e.revoked_at IS NULL OR e.revoked_at > %(now)s)"""
+        for condition in conditions
+    )
     return f"""
 LEFT JOIN LATERAL (
     SELECT array_agg(e.source) AS sources, array_agg(e.starts_at) AS starts,
            array_agg(e.expires_at) AS ends, array_agg(e.revoked_at) AS revocations,
            array_agg(e.media_id::text) AS media_ids, array_agg(e.post_id::text) AS post_ids
-    FROM entitlements e
-    WHERE e.fan_id = v.id AND e.creator_id = a.owner_id AND ({condition})
-      AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
-      AND (e.revoked_at IS NULL OR e.revoked_at > %(now)s)
+    FROM ({found}) e
 ) i ON true"""
 
 

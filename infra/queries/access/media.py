@@ -30,6 +30,8 @@ from infra.queries.access.gathering import (
     ITEM_COLUMNS,
     ITEM_WIDTH,
     NO_STANDING,
+    ON_MEDIA,
+    ON_POSTS,
     OWNER_COLUMNS,
     OWNER_WIDTH,
     OWNERS,
@@ -172,7 +174,7 @@ _GATHERED = f"""
 LEFT JOIN viewer v ON true
 LEFT JOIN owners o ON o.owner_id = a.owner_id AND a.is_first
 {_CARRIERS}
-{item_rights("e.media_id = a.id OR e.post_id = ANY (c.uuids)")}
+{item_rights(ON_MEDIA.format(media_id="a.id"), ON_POSTS.format(post_ids="c.uuids"))}
 """
 
 DECIDE_MANY_SQL = f"""
@@ -241,11 +243,18 @@ async def decide_many(
     Raises:
         Unauthenticated: the account or the session is over.
     """
+    decided = await decide_with_owners(reads, caller=caller, media_ids=media_ids, now=now)
+    return [decision for _, decision in decided]
+
+
+async def decide_with_owners(
+    reads: ReadPool, *, caller: Caller, media_ids: Sequence[str], now: datetime
+) -> list[tuple[str | None, Decision]]:
+    """As `decide_many`, with the owner of each; None where there is no such media."""
     params = {**viewer_params(caller, now), "media_ids": list(media_ids)}
     rows = await reads.fetch_all(DECIDE_MANY_SQL, params)
-    viewer = viewer_from(caller, rows[0][0] if rows else None)
-    judge = _Judge(viewer, now)
-    return [judge.decide(row) for row in rows]
+    judge = _Judge(viewer_from(caller, rows[0][0] if rows else None), now)
+    return [(row[2], judge.decide(row)) for row in rows]
 
 
 async def open_media(
