@@ -28,6 +28,7 @@ from api.media import delivery, events, items, playback, uploads
 from api.middleware import REQUEST_ID_HEADER, BodyLimit, RequestContext, SecurityHeaders
 from api.parts import open_parts
 from api.problems import Problem, install_problem_handlers
+from api.users import account, own_lists
 from infra.settings import Settings
 
 CORS_MAX_AGE_SECONDS = 3600
@@ -38,6 +39,7 @@ TAGS = [
     {"name": "media", "description": "See, edit, delete and process media."},
     {"name": "playback", "description": "Decide who may see what, and issue addresses."},
     {"name": "delivery", "description": "Playlists, keys and storyboards for players."},
+    {"name": "users", "description": "One's own account: profile, settings, blocks, rights."},
     {"name": "health", "description": "For probes and monitoring."},
 ]
 
@@ -66,6 +68,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(module.router)
     for module in (second_factor, passkey_sign_in, step_up, totp, passkeys):
         app.include_router(module.router)
+    for module in (account, own_lists):
+        app.include_router(module.router)
     for module in (uploads, playback, items, events, delivery, health, docs):
         app.include_router(module.router)
     _install_middleware(app, settings)
@@ -82,7 +86,7 @@ def _install_middleware(app: FastAPI, settings: Settings) -> None:
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_credentials=True,
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["authorization", "content-type", "if-match", "last-event-id"],
             expose_headers=["etag", "location", "retry-after", REQUEST_ID_HEADER],
             max_age=CORS_MAX_AGE_SECONDS,

@@ -1,7 +1,14 @@
 """Tables, one module a slice. Import from here so that every table is known to Alembic."""
 
 from infra.models.access import Entitlement, Tier
-from infra.models.accounts import Block, Creator, CreatorApplication, Follow, User
+from infra.models.accounts import (
+    Block,
+    Creator,
+    CreatorApplication,
+    Follow,
+    FormerHandle,
+    User,
+)
 from infra.models.audit import AuditEntry, AuditLink
 from infra.models.auth import (
     AuthChallenge,
@@ -31,6 +38,7 @@ __all__ = [
     "EncodedChunk",
     "Entitlement",
     "Follow",
+    "FormerHandle",
     "IdempotencyRecord",
     "Mail",
     "Media",

@@ -72,6 +72,21 @@ class User(Base):
     deleted_at: Mapped[Moment | None]
 
 
+class FormerHandle(Base):
+    """A handle that somebody has changed for another. It stays theirs: watermarks, links and
+    mentions out in the world name it, and nobody else shall answer to them.
+
+    A trigger on `users` refuses it to others, as if it were taken.
+    """
+
+    __tablename__ = "former_handles"
+    __table_args__ = (Index("ix_former_handles_user_id", "user_id"),)
+
+    handle: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[Id] = mapped_column(ForeignKey("users.id"))
+    given_up_at: Mapped[Moment]
+
+
 class Creator(Base):
     """A user who publishes."""
 
@@ -101,6 +116,7 @@ class CreatorApplication(Base):
             postgresql_where=text("state = 'submitted'"),
         ),
         Index("ix_creator_applications_state_created_at_id", "state", "created_at", "id"),
+        Index("ix_creator_applications_user_id_created_at", "user_id", "created_at"),
     )
 
     id: Mapped[Id] = mapped_column(primary_key=True)

@@ -9,14 +9,16 @@ import uuid
 from datetime import datetime
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from domain.access import GrantSource
 from domain.accounts import Role, check_handle
-from domain.errors import Conflict, NotFound
+from domain.errors import NotFound
 from infra.ids import new_id
 from infra.models import AuditEntry, Creator, Entitlement, Media, User
 from infra.queries import audit
+from infra.queries.users.editing import handle_taken
 
 
 def create_user(
@@ -29,11 +31,12 @@ def create_user(
         Conflict: `handle_taken`.
     """
     check_handle(handle)
-    if session.scalar(select(User.id).where(User.handle == handle)) is not None:
-        raise Conflict(f"The handle {handle} is taken.", code="handle_taken", handle=handle)
     user_id = new_id()
     session.add(User(id=user_id, handle=handle, role=role, display_name=display_name or handle))
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise handle_taken(handle) from error
     if role is Role.CREATOR:
         session.add(Creator(user_id=user_id))
     _note(session, operator, "user.created", "user", user_id, handle=handle, role=role.value)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.auth import MailKind, own_words
-from domain.errors import Conflict
 from domain.mails import link_invalid, read_mail_token
 from infra.ids import new_id
 from infra.models import Mail, User
+from infra.queries.users.editing import handle_taken
 from infra.reads import ReadPool
 
 _BY_NAME = b"""
@@ -56,23 +56,25 @@ async def register(
     Raises:
         Conflict: `handle_taken`.
     """
-    user_id = await session.scalar(
-        insert(User)
-        .values(
-            id=new_id(),
-            handle=handle,
-            email=email,
-            display_name=display_name,
-            password_hash=password_hash,
-            password_changed_at=now,
-            created_at=now,
-            updated_at=now,
+    try:
+        user_id = await session.scalar(
+            insert(User)
+            .values(
+                id=new_id(),
+                handle=handle,
+                email=email,
+                display_name=display_name,
+                password_hash=password_hash,
+                password_changed_at=now,
+                created_at=now,
+                updated_at=now,
+            )
+            .returning(User.id)
         )
-        .on_conflict_do_nothing(index_elements=[User.handle])
-        .returning(User.id)
-    )
-    if user_id is None:
-        raise Conflict(f"The handle {handle} is taken.", code="handle_taken", handle=handle)
+    except IntegrityError as error:
+        # Somebody has it, or (which a trigger tells in the same way) has given it up.
+        raise handle_taken(handle) from error
+    assert user_id is not None, "a row that was inserted is returned"
     known = await session.scalar(_verified(email))
     return await session.get_one(User, user_id), known
 

@@ -1,0 +1,109 @@
+"""Blocks: who wants nothing to do with whom. Inside the caller's transaction.
+
+Whoever changes a follow or a block first locks the creators' rows of the pair that it is
+about, in the order of their ids. So the counts of followers are exact, a follow can't slip
+through beside a block, and nothing waits in a circle.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Caller
+from domain.errors import Invalid, NotFound
+from domain.paging import Keyset
+from infra.models import Block, Creator, Follow, User
+from infra.queries.access.gathering import VIEWER
+from infra.queries.people import (
+    PERSON,
+    SHOWN,
+    ListedPerson,
+    newest_first,
+    person_from,
+    since_params,
+)
+from infra.reads import ReadPool
+
+_BLOCKED = f"""
+WITH {VIEWER}
+SELECT {PERSON}, b.created_at
+FROM viewer v
+JOIN blocks b ON b.blocker_id = v.id
+JOIN users u ON u.id = b.blocked_id AND {SHOWN}
+WHERE {newest_first("b.created_at", "b.blocked_id")}
+ORDER BY b.created_at DESC, b.blocked_id DESC
+LIMIT %(limit)s
+""".encode()
+
+
+async def block(session: AsyncSession, *, blocker_id: str, blocked_id: str) -> None:
+    """Hide two people from each other and end what each follows of the other's.
+
+    Raises:
+        Invalid: `block_self`.
+        NotFound: `user_not_found`.
+    """
+    if blocker_id == blocked_id:
+        raise Invalid("Nobody can block themselves.", code="block_self")
+    # An account whose address was never verified is nobody yet, and may be removed again.
+    there = select(User.id).where(
+        User.id == blocked_id,
+        User.deleted_at.is_(None),
+        User.suspended_at.is_(None),
+        User.email.is_(None) | User.email_verified_at.is_not(None),
+    )
+    if await session.scalar(there) is None:
+        raise NotFound("There is no such user.", code="user_not_found", user_id=blocked_id)
+    await lock_counts(session, blocker_id, blocked_id)
+    await session.execute(
+        insert(Block).values(blocker_id=blocker_id, blocked_id=blocked_id).on_conflict_do_nothing()
+    )
+    pair = (blocker_id, blocked_id)
+    ended = await session.scalars(
+        delete(Follow)
+        .where(Follow.fan_id.in_(pair), Follow.creator_id.in_(pair))
+        .returning(Follow.creator_id)
+    )
+    for creator_id in ended.all():
+        await add_to_count(session, creator_id, -1)
+
+
+async def unblock(session: AsyncSession, *, blocker_id: str, blocked_id: str) -> None:
+    """Take a block back, if there is one. What was followed before is not followed again."""
+    await session.execute(
+        delete(Block).where(Block.blocker_id == blocker_id, Block.blocked_id == blocked_id)
+    )
+
+
+async def list_blocked(
+    reads: ReadPool, *, caller: Caller, after: Keyset | None, limit: int
+) -> tuple[list[ListedPerson], bool]:
+    """Whom the caller blocks, the newest first, and whether more follow."""
+    params = {
+        "viewer_id": caller.user_id,
+        "session_id": caller.session_id,
+        **since_params(after, limit),
+    }
+    rows = await reads.fetch_all(_BLOCKED, params)
+    listed = [ListedPerson(person_from(row[:-1]), row[-1]) for row in rows[:limit]]
+    return listed, len(rows) > limit
+
+
+async def lock_counts(session: AsyncSession, *user_ids: str) -> None:
+    """Lock the creators' rows among these users; see the top of this module."""
+    await session.execute(
+        select(Creator.user_id)
+        .where(Creator.user_id.in_(user_ids))
+        .order_by(Creator.user_id)
+        .with_for_update()
+    )
+
+
+async def add_to_count(session: AsyncSession, creator_id: str, change: int) -> None:
+    await session.execute(
+        update(Creator)
+        .where(Creator.user_id == creator_id)
+        .values(follower_count=Creator.follower_count + change)
+    )
