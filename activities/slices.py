@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from activities.accounts import AccountActivities
 from activities.auditing import AuditActivities
 from activities.mail import SendActivities
 from activities.media import MediaActivities
@@ -17,6 +18,7 @@ Activity = Callable[..., Any]
 def activities_on_queues(parts: WorkerParts) -> dict[Queue, list[Activity]]:
     slices = (
         AuditActivities(parts.engine),
+        AccountActivities(parts),
         MediaActivities(parts),
         SendActivities(parts.settings, parts.engine),
     )

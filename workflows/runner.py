@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.accounts.sweep import SweepAccounts
 from workflows.mail.send import SendMail
 from workflows.media.delete import DeleteMedia
 from workflows.media.ingest import IngestMedia
@@ -13,7 +14,7 @@ from workflows.media.sweep import SweepMedia
 
 WORKFLOWS = (
     *(IngestMedia, DeleteMedia, SweepMedia),
-    *(SendMail,),
+    *(SendMail, SweepAccounts),
 )
 """One line a slice."""
 
@@ -28,6 +29,7 @@ class Sweep:
 
 
 SWEEPS = (
+    Sweep("accounts", "SweepAccounts", "Start unsent mails, remove what has expired"),
     Sweep("media", "SweepMedia", "Expire abandoned uploads, start what a crash left unstarted"),
 )
 

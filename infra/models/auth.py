@@ -24,6 +24,7 @@ class AuthSession(Base):
     __table_args__ = (
         CheckConstraint(one_of("mode", SessionMode), name="mode"),
         Index("ix_auth_sessions_live", "user_id", postgresql_where=text("revoked_at IS NULL")),
+        Index("ix_auth_sessions_expires_at", "expires_at"),
     )
 
     id: Mapped[Id] = mapped_column(primary_key=True)
@@ -47,7 +48,10 @@ class RefreshToken(Base):
     """One link of a session's chain; used once."""
 
     __tablename__ = "refresh_tokens"
-    __table_args__ = (Index("ix_refresh_tokens_session_id", "session_id"),)
+    __table_args__ = (
+        Index("ix_refresh_tokens_session_id", "session_id"),
+        Index("ix_refresh_tokens_used_at", "used_at", postgresql_where=text("used_at IS NOT NULL")),
+    )
 
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     """SHA-256 of the token, which holds 256 random bits."""
@@ -126,6 +130,7 @@ class Mail(Base):
     __table_args__ = (
         CheckConstraint(one_of("kind", MailKind), name="kind"),
         Index("ix_mails_user_id", "user_id"),
+        Index("ix_mails_created_at", "created_at"),
         Index(
             "ix_mails_unsent",
             "created_at",
@@ -148,4 +153,4 @@ class Mail(Base):
     """When its token was taken."""
     given_up_at: Mapped[Moment | None]
     given_up_reason: Mapped[str | None]
-    """`expired`, `skipped` by an operator, or the status with which it was refused."""
+    """`expired`, `skipped` or `cancelled` by an operator, or the status of its refusal."""

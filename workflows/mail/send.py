@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from domain.operators import OperatorText
@@ -28,11 +31,16 @@ class SendMail:
 
     @workflow.run
     async def run(self, order: MailOrder) -> MailEnd:
-        end = await self._attention.run_skippable(
-            SEND_STEP,
-            lambda: self._send(order),
-            if_skipped="the mail is not sent, now or later.",
-        )
+        try:
+            end = await self._attention.run_skippable(
+                SEND_STEP,
+                lambda: self._send(order),
+                if_skipped="the mail is not sent, now or later.",
+            )
+        except (asyncio.CancelledError, ActivityError) as error:
+            if is_cancelled_exception(error):
+                await self._give_up("cancelled")
+            raise
         if isinstance(end, Skipped):
             await self._give_up("skipped")
             end = MailEnd("skipped")

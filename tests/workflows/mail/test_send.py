@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from temporalio.client import Client, WorkflowHandle
+import pytest
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
@@ -129,3 +130,13 @@ async def test_an_operator_gives_a_mail_up_so_that_no_sweep_sends_it(
         assert await handle.result() == MailEnd("skipped")
     assert [order.reason for order in scripted.given_up] == ["skipped"]
     assert [entry.action for entry in scripted.audits] == ["mail.step_skipped"]
+
+
+async def test_a_cancelled_run_gives_its_mail_up(workflow_client: Client) -> None:
+    scripted = Scripted(fails=[broken()])
+    async with sending(workflow_client, scripted) as handle:
+        await waiting(handle)
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+    assert [order.reason for order in scripted.given_up] == ["cancelled"]
