@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.e2e.api.auth.accounts import accounts
+from tests.e2e.api.auth.owners import owners
 
-__all__ = ["accounts"]
+__all__ = ["accounts", "owners"]
