@@ -17,6 +17,7 @@ from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
 from domain.auth import MailKind, SessionEnd
 from domain.errors import AccessDenied, Invalid
+from domain.mails import SecurityEvent
 from infra.db import async_transaction
 from infra.queries.auth.accounts import (
     Credential,
@@ -77,7 +78,7 @@ async def change_password(
             session_id=caller.session_id,
             sessions=str(ended),
         )
-        mail_id = await notify(session, locked, "password_changed", origin)
+        mail_id = await notify(session, locked, SecurityEvent.PASSWORD_CHANGED, origin)
     if mail_id is not None:
         background.add_task(begin_mail, parts, mail_id)
 
@@ -142,7 +143,7 @@ async def reset_password(
             session, user_id=user.id, reason=SessionEnd.PASSWORD_RESET, now=now
         )
         await note_own_act(session, user, "password.reset", origin, sessions=str(ended))
-        mail_id = await notify(session, user, "password_reset", origin)
+        mail_id = await notify(session, user, SecurityEvent.PASSWORD_RESET, origin)
     if mail_id is not None:
         background.add_task(begin_mail, parts, mail_id)
 

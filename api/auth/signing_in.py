@@ -21,6 +21,7 @@ from api.problems import PROBLEMS
 from domain.auth import MailKind, Origin, SessionEnd, SessionMode
 from domain.errors import AccessDenied, Unauthenticated
 from domain.factors import AuthMethod
+from domain.mails import SecurityEvent
 from infra.db import async_transaction
 from infra.models import User
 from infra.queries.auth.accounts import credential_of, lock_unchanged
@@ -168,7 +169,7 @@ async def refresh(
                 origin,
                 session_id=rotation.session_id,
             )
-            mail_id = await notify(session, rotation.user, "session_stolen", origin)
+            mail_id = await notify(session, rotation.user, SecurityEvent.SESSION_STOLEN, origin)
     if rotation.begun is None:
         if mail_id is not None:
             # Not as a background task: those belong to answers, and this ends in an error.
@@ -181,7 +182,9 @@ async def refresh(
     return answer_signed_in(parts, response, rotation.begun)
 
 
-async def notify(session: AsyncSession, user: User, event: str, origin: Origin) -> str | None:
+async def notify(
+    session: AsyncSession, user: User, event: SecurityEvent, origin: Origin
+) -> str | None:
     """A mail that tells somebody of a change to how they sign in; its id, for `begin_mail`."""
     if user.email is None or user.email_verified_at is None:
         return None

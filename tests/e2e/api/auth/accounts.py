@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from tests.harness.rows import MakeUser
 AUTH = "/api/v1/auth"
 PASSWORD = "violet teapot on the harbour wall"
 OTHER_PASSWORD = "seven lanterns under grey slate"
+SETTLE_SECONDS = 10
 
 
 @cache
@@ -62,6 +64,18 @@ class Accounts:
         body: dict[str, Any] = answer.json()
         return self.api.client(token=body["access_token"]), body
 
+    def ask(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        """Post as nobody, and wait until the API is done with what it does after its answer."""
+        url, before = f"{AUTH}{path}", _requests_done(f"{AUTH}{path}")
+        answer = self.api.client().post(
+            url, json=body, headers={"x-request-id": "the-same-for-all"}
+        )
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while _requests_done(url) == before:
+            assert time.monotonic() < deadline, f"{url} is not done"
+            time.sleep(0.005)
+        return answer
+
     def mails(self, kind: MailKind) -> list[Mail]:
         with transaction(self.engine) as session:
             wanted = select(Mail).where(Mail.kind == kind).order_by(Mail.created_at, Mail.id)
@@ -84,6 +98,15 @@ class Accounts:
 @pytest.fixture
 def accounts(api: RunningApi, engine: Engine, make_user: MakeUser) -> Accounts:
     return Accounts(api, engine, make_user)
+
+
+def _requests_done(route: str) -> float:
+    return sum(
+        sample.value
+        for metric in REGISTRY.collect()
+        for sample in metric.samples
+        if sample.name == "fansworld_http_requests_total" and sample.labels["route"] == route
+    )
 
 
 @contextmanager
