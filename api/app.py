@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.middleware.cors import CORSMiddleware
 
 from api import docs, health
 from api.auth import (
@@ -23,15 +22,13 @@ from api.auth import (
     step_up,
     totp,
 )
-from api.auth.csrf import CsrfGuard
+from api.contract.layers import install_layers
 from api.media import delivery, events, items, playback, uploads
-from api.middleware import REQUEST_ID_HEADER, BodyLimit, RequestContext, SecurityHeaders
 from api.parts import open_parts
 from api.problems import Problem, install_problem_handlers
 from api.users import account, own_lists
 from infra.settings import Settings
 
-CORS_MAX_AGE_SECONDS = 3600
 TAGS = [
     {"name": "auth", "description": "Register, sign in, and manage sessions and passwords."},
     {"name": "factors", "description": "Second factors, passkeys, and proving who you are anew."},
@@ -72,27 +69,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(module.router)
     for module in (uploads, playback, items, events, delivery, health, docs):
         app.include_router(module.router)
-    _install_middleware(app, settings)
+    install_layers(app, settings)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way.
     return app
-
-
-def _install_middleware(app: FastAPI, settings: Settings) -> None:
-    """The last one added is the outermost."""
-    app.add_middleware(BodyLimit, bytes_max=settings.api_body_bytes_max)
-    app.add_middleware(CsrfGuard, own_url=settings.api_public_url, origins=settings.cors_origins)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_credentials=True,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["authorization", "content-type", "if-match", "last-event-id"],
-            expose_headers=["etag", "location", "retry-after", REQUEST_ID_HEADER],
-            max_age=CORS_MAX_AGE_SECONDS,
-        )
-    app.add_middleware(SecurityHeaders)
-    app.add_middleware(RequestContext)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

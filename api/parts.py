@@ -17,6 +17,7 @@ from api.auth.tokens import TokenKeys
 from infra.access_changes import AccessChanges
 from infra.db import make_async_engine
 from infra.keyring import KeyRing
+from infra.limits import Limiter
 from infra.passwords import Passwords
 from infra.queries.access import RememberedDecisions
 from infra.reads import ReadPool
@@ -38,6 +39,7 @@ class Parts:
     decisions: RememberedDecisions
     storage: Storage
     valkey: Redis
+    limiter: Limiter
     temporal: Client
     keys: KeyRing
     """Of media."""
@@ -82,6 +84,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             ),
             storage=storage,
             valkey=valkey,
+            limiter=Limiter(valkey),
             temporal=await connect(settings, lazy=True),
             keys=KeyRing(settings.media_master_keys),
             account_keys=KeyRing(settings.account_master_keys),

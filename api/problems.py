@@ -34,6 +34,7 @@ from domain.errors import (
     PaymentRequired,
     PreconditionFailed,
     QuotaExceeded,
+    RateLimited,
     StepBlocked,
     TooLarge,
     Unauthenticated,
@@ -142,6 +143,7 @@ _STATUS: tuple[tuple[type[FansworldError], int], ...] = (
     (Invalid, 422),
     (MediaRejected, 422),
     (StepBlocked, 409),
+    (RateLimited, 429),
     (Unavailable, 503),
 )
 """First match counts, so a subclass stands before its base."""
@@ -197,6 +199,11 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 async def _on_own_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, FansworldError)
+    return problem_of(request, error)
+
+
+def problem_of(request: Request, error: FansworldError) -> Response:
+    """The answer to an error of ours; for what stands outside of the error handlers too."""
     status = status_of(error)
     if status >= 500:
         log.warning("request_failed", code=error.code, why=error.message, **error.facts)
@@ -207,7 +214,7 @@ async def _on_own_error(request: Request, error: Exception) -> Response:
         detail=error.message,
         facts=error.facts,
         offers=error.offers if isinstance(error, PaymentRequired) else None,
-        headers=_headers_for(status),
+        headers=_headers_for(status, error),
     )
 
 
@@ -262,7 +269,9 @@ def unforeseen_problem(request: Request) -> Response:
     )
 
 
-def _headers_for(status: int) -> dict[str, str]:
+def _headers_for(status: int, error: FansworldError | None = None) -> dict[str, str]:
+    if isinstance(error, RateLimited):
+        return {"retry-after": str(error.retry_after_seconds)}
     if status == 401:
         return {"www-authenticate": "Bearer"}
     if status == 503:

@@ -1,8 +1,8 @@
 """The embedded stack: real parts, started as child processes on one machine.
 
 Nothing outside `devstack`, `tests` and `benchmarks` imports this. The stack differs from
-production in addresses and keys alone, and any part is left out as soon as the environment
-names a real service in its place.
+production in addresses, keys and wider rate limits, and any part is left out as soon as the
+environment names a real service in its place.
 
 stack        `Stack`: start, watch, stop
 running      a stack with API and workers for the length of a command

@@ -33,6 +33,9 @@ __all__ = ["PARTS", "ROOT", "PartStatus", "Stack", "StackFailed", "settings_from
 
 PARTS: tuple[Part, ...] = (Postgres(), Valkey(), S3(), Temporal(), Clamd(), Mail())
 
+LIMITS = {"RATE_LIMIT_API_PER_MINUTE": "6000", "RATE_LIMIT_UPLOADS_PER_MINUTE": "600"}
+"""Here one address and one account stand for all clients that there are."""
+
 Report = Callable[[str, str], None]
 
 
@@ -269,10 +272,11 @@ class Stack:
         return self._run_dir.log_path(name)
 
     def _own_settings(self) -> dict[str, str]:
-        """What no part stands for: generated keys, and a place for scratch files."""
+        """What no part stands for: generated keys, room for scratch files and for one client."""
         keys = self._run_dir.keys()
         defaults = {name: keys[name] for name in SETTINGS_KEYS}
         defaults["SCRATCH_DIR"] = str(self.run_dir / "scratch")
+        defaults |= LIMITS
         return {name: self.given.get(name, value) for name, value in defaults.items()}
 
     def _is_given(self, part: Part) -> bool:

@@ -12,6 +12,7 @@
     ├── Unauthenticated          who asks is not known
     ├── AccessDenied             known to the viewer, not open to them
     │   └── PaymentRequired      offers say what would open it
+    ├── RateLimited              too often; says when again
     ├── MediaRejected            permanent: the file itself is the cause
     ├── StepBlocked              permanent for retries: an operator has to decide
     └── Unavailable              an outside part did not answer; trying again may help
@@ -94,6 +95,14 @@ class PaymentRequired(AccessDenied):
     def __init__(self, message: str, *, offers: tuple[Offer, ...]) -> None:
         super().__init__(message)
         self.offers = offers
+
+
+class RateLimited(FansworldError):
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, limit: str, retry_after_seconds: int) -> None:
+        super().__init__(message, limit=limit, retry_after_seconds=retry_after_seconds)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class MediaRejected(FansworldError):

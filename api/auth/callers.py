@@ -66,6 +66,24 @@ async def _caller(request: Request, credentials: _Credentials, cookie: _Cookie) 
     return replace(caller, country=country)
 
 
+def named_user(request: Request) -> str | None:
+    """Whom the request's token names, for what comes before routes and their dependencies.
+
+    None where there is no token, or none that counts: the route is the one to refuse that.
+    """
+    token = request.cookies.get(ACCESS_COOKIE)
+    if "authorization" in request.headers:
+        scheme, _, token = request.headers["authorization"].partition(" ")
+        token = token.strip() if scheme.lower() == "bearer" else None
+    if not token:
+        return None
+    keys: TokenKeys = request.app.state.parts.token_keys
+    try:
+        return keys.verify(token, now=int(time.time())).user_id
+    except Unauthenticated:
+        return None
+
+
 async def _signed_in(caller: Annotated[Caller, Depends(_caller)]) -> SignedIn:
     if caller.user_id is None:
         raise Unauthenticated("This needs an access token: `Authorization: Bearer …`.")

@@ -25,6 +25,7 @@ EXPECTED = {
     "UnsupportedType": 415,
     "Invalid": 422,
     "MediaRejected": 422,
+    "RateLimited": 429,
     "Unavailable": 503,
 }
 
@@ -34,6 +35,8 @@ def made(kind: type[FansworldError]) -> FansworldError:
         return errors.PaymentRequired("locked", offers=())
     if kind is errors.MediaRejected:
         return errors.MediaRejected(RejectionCode.INFECTED)
+    if kind is errors.RateLimited:
+        return errors.RateLimited("often", limit="api", retry_after_seconds=1)
     return kind("why")
 
 

@@ -1,0 +1,134 @@
+"""Rate limits: how many requests one account, or one address, may send.
+
+api       every request; of an account, or of an address that is not signed in
+uploads   `POST /uploads`
+auth      tries to prove who one is, of the address and of the account; routes count these
+
+Answers carry `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers). Probes,
+documents and what players fetch with tickets have no limit: a ticket was counted when it was
+given out, and playback must not stutter because somebody scrolls fast.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import API_PREFIX
+from api.auth.callers import named_user
+from api.clients import client_ip
+from api.parts import Parts
+from api.problems import problem_of
+from domain.errors import RateLimited
+from domain.limits import Count, Quota
+from infra.limits import Bucket
+from infra.settings import Settings
+
+MINUTE_SECONDS = 60
+AUTH_WINDOW_SECONDS = 15 * MINUTE_SECONDS
+IPV6_PREFIX = 64
+"""What one customer of a provider has at least; single addresses are free to change."""
+_PLAYED = re.compile(rf"{API_PREFIX}/media/[^/]+/(hls/.*|storyboard\.vtt)")
+_UPLOADS = f"{API_PREFIX}/uploads"
+
+
+class RateLimits:
+    """Pure ASGI: counts a request before anything else is done for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _is_limited(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        parts: Parts = scope["app"].state.parts
+        buckets = _buckets_of(request, parts)
+        counts = await parts.limiter.hit(*buckets)
+        headers = _headers(buckets, counts)
+        refused = _refused(buckets, counts)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(headers)
+            await send(message)
+
+        if refused is not None:
+            await problem_of(request, refused)(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)
+
+
+async def limit_sign_in(request: Request, parts: Parts, *, account: str | None = None) -> None:
+    """Count a try to prove who one is, of the caller's address and of `account`.
+
+    `account` is what the caller says that they are: an e-mail address or a user's id, whether
+    or not there is such an account. While Valkey is away each process lets half as many pass.
+
+    Raises:
+        RateLimited: 429.
+    """
+    requests = parts.settings.rate_limit_auth_per_15_minutes
+    quota = Quota("auth", requests, AUTH_WINDOW_SECONDS)
+    subjects = [_address_subject(request, parts.settings)]
+    if account is not None:
+        # A hash, because Valkey needs to know nobody's address.
+        subjects.append(hashlib.sha256(account.strip().casefold().encode()).hexdigest()[:32])
+    buckets = [Bucket(quota, subject, max(1, requests // 2)) for subject in subjects]
+    refused = _refused(buckets, await parts.limiter.hit(*buckets))
+    if refused is not None:
+        raise refused
+
+
+def _is_limited(path: str) -> bool:
+    return path.startswith(API_PREFIX) and _PLAYED.fullmatch(path) is None
+
+
+def _buckets_of(request: Request, parts: Parts) -> list[Bucket]:
+    settings = parts.settings
+    user_id = named_user(request)
+    subject = user_id or _address_subject(request, settings)
+    api = Quota("api", settings.rate_limit_api_per_minute, MINUTE_SECONDS)
+    buckets = [Bucket(api, subject)]
+    if request.method == "POST" and request.url.path == _UPLOADS:
+        uploads = Quota("uploads", settings.rate_limit_uploads_per_minute, MINUTE_SECONDS)
+        buckets.append(Bucket(uploads, subject))
+    return buckets
+
+
+def _address_subject(request: Request, settings: Settings) -> str:
+    address = client_ip(request, settings)
+    if address and isinstance(ip_address(address), IPv6Address):
+        address = str(ip_network((address, IPV6_PREFIX), strict=False))
+    return f"ip:{address}"
+
+
+def _refused(buckets: Sequence[Bucket], counts: Sequence[Count]) -> RateLimited | None:
+    """The refusal that holds longest."""
+    pairs = zip(counts, buckets, strict=True)
+    over = [(each.wait_seconds, bucket) for each, bucket in pairs if not each.allowed]
+    if not over:
+        return None
+    wait_seconds, bucket = max(over, key=lambda pair: pair[0])
+    return RateLimited(
+        f"Too many requests. Try again in {wait_seconds} s.",
+        limit=bucket.quota.name,
+        retry_after_seconds=wait_seconds,
+    )
+
+
+def _headers(buckets: Sequence[Bucket], counts: Sequence[Count]) -> dict[str, str]:
+    quotas = [bucket.quota for bucket in buckets]
+    policies = [f'"{each.name}";q={each.requests};w={each.window_seconds}' for each in quotas]
+    states = [
+        f'"{quota.name}";r={each.remaining};t={each.wait_seconds}'
+        for quota, each in zip(quotas, counts, strict=True)
+    ]
+    return {"ratelimit-policy": ", ".join(policies), "ratelimit": ", ".join(states)}
