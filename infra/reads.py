@@ -6,7 +6,9 @@ the statement itself. Writes go through `infra.db.async_transaction`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -21,6 +23,9 @@ from infra.settings import Settings
 CONNECT_SECONDS = 2
 WAIT_SECONDS = 2.0
 """For a free connection; a queue that long means that Postgres is not keeping up."""
+
+STATEMENTS_MAX = 500
+_PLACEHOLDER = re.compile(rb"%\((?P<name>\w+)\)s|%%")
 
 Row = tuple[Any, ...]
 log = structlog.get_logger(__name__)
@@ -77,7 +82,8 @@ class ReadPool:
     async def _fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
         try:
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(sql, params)
+                text, names = _numbered(sql)
+                cursor = await connection.execute(text, [params[name] for name in names])
                 return await cursor.fetchall()
         except (PoolTimeout, PoolClosed) as error:
             raise Unavailable(
@@ -85,5 +91,24 @@ class ReadPool:
             ) from error
 
 
+@lru_cache(STATEMENTS_MAX)
+def _numbered(sql: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The statement as Postgres takes it, with `$1` for `%(name)s`, and the names in order.
+
+    psycopg does the same for each execution of a statement of more than 4 kB, and our longest
+    are the ones that are executed most.
+    """
+    names: dict[str, int] = {}
+
+    def number(found: re.Match[bytes]) -> bytes:
+        if found[0] == b"%%":
+            return b"%"
+        place = names.setdefault(found["name"].decode(), len(names) + 1)
+        return b"$%d" % place
+
+    return _PLACEHOLDER.sub(number, sql), tuple(names)
+
+
 async def _configure(connection: psycopg.AsyncConnection[Row]) -> None:
     set_json_loads(orjson.loads, connection)
+    connection.cursor_factory = psycopg.AsyncRawCursor
