@@ -172,8 +172,11 @@ class KeyParameters(BaseModel):
 
 
 class Selection(BaseModel):
-    residentKey: Literal["required"] = "required"
-    requireResidentKey: Literal[True] = True
+    """Preferred, not required: a security key without a PIN can do neither, and is a good
+    second factor nevertheless."""
+
+    residentKey: Literal["preferred"] = "preferred"
+    requireResidentKey: Literal[False] = False
     userVerification: Literal["preferred"] = "preferred"
 
 

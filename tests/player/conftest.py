@@ -1,4 +1,4 @@
-"""A browser, hls.js, and a page on the loopback that plays with it."""
+"""hls.js, and a page on the loopback that plays with it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,15 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from devstack.stack import ROOT
+from tests.harness.browser import browser
+
+__all__ = ["browser"]
 
 HERE = Path(__file__).parent
 INSTALLED = ROOT / ".run" / "player"
 NPM_SECONDS = 120
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",  # root has no user namespaces to put the renderer into
-    "--no-proxy-server",
-    "--autoplay-policy=no-user-gesture-required",
-)
 
 
 @pytest.fixture(scope="session")
@@ -74,14 +70,3 @@ def page_origin(hls_js: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium, without a window."""
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert program is not None, "no Chromium; run: python devstack/install.py tests"
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield opened
-        opened.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.auth import ChallengeKind
@@ -13,8 +13,6 @@ from domain.factors import CHALLENGE_TTL_SECONDS, CODE_ATTEMPTS_MAX
 from infra.ids import new_id
 from infra.models import AuthChallenge
 from infra.webauthn import new_challenge
-
-CLEARED_EACH_TIME = 20
 
 
 async def open_challenge(
@@ -25,14 +23,7 @@ async def open_challenge(
     user_id: str | None = None,
     session_id: str | None = None,
 ) -> AuthChallenge:
-    """A new one; whoever opens one clears away a few that are over, so that none pile up."""
-    over = (
-        select(AuthChallenge.id)
-        .where(AuthChallenge.expires_at < now)
-        .limit(CLEARED_EACH_TIME)
-        .with_for_update(skip_locked=True)
-    )
-    await session.execute(delete(AuthChallenge).where(AuthChallenge.id.in_(over)))
+    """A new one, that a few minutes are given for. Those that are over are swept."""
     opened = AuthChallenge(
         id=new_id(),
         kind=kind.value,

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from domain.auth import ChallengeKind
@@ -135,20 +135,6 @@ async def test_a_second_factor_may_be_tried_five_times_and_no_more_at_once(
     )
     assert sum(isinstance(each, AuthChallenge) for each in got) == CODE_ATTEMPTS_MAX
     assert sum(isinstance(each, Gone) for each in got) == 3
-
-
-async def test_opening_a_challenge_clears_away_those_that_are_over(
-    async_engine: AsyncEngine,
-) -> None:
-    kind = ChallengeKind.PASSKEY_SIGN_IN
-    async with async_transaction(async_engine) as session:
-        for _ in range(3):
-            await open_challenge(session, kind=kind, now=NOW)
-    async with async_transaction(async_engine) as session:
-        await open_challenge(session, kind=kind, now=NOW + timedelta(hours=1))
-    async with async_transaction(async_engine) as session:
-        left = await session.scalar(select(func.count()).select_from(AuthChallenge))
-    assert left == 1
 
 
 async def test_a_secret_counts_once_it_is_confirmed(
