@@ -19,6 +19,7 @@ from api.media.schemas import CompletedPart
 from api.media.starting import begin_ingest
 from api.media.uploading import expired, lost, plan_of, require_open
 from api.parts import Parts
+from domain.access import Caller
 from domain.errors import Conflict, Invalid, NotFound
 from domain.ids import ingest_workflow_id
 from domain.media.rejections import RejectionCode
@@ -34,7 +35,7 @@ _NAMED_PARTS_MAX = 10
 
 
 async def complete_upload(
-    parts: Parts, *, upload_id: str, owner_id: str, claimed: Sequence[CompletedPart] | None
+    parts: Parts, *, upload_id: str, caller: Caller, claimed: Sequence[CompletedPart] | None
 ) -> tuple[Upload, Media]:
     """Bring an upload to `completed` and its media to `processing`; safe to repeat.
 
@@ -47,13 +48,13 @@ async def complete_upload(
         Unavailable: storage did not answer; try again.
     """
     async with async_transaction(parts.engine) as session:
-        upload, media = await load_upload(session, upload_id=upload_id, owner_id=owner_id)
+        upload, media = await load_upload(session, upload_id=upload_id, caller=caller)
     if upload.state != "completed":
         require_open(upload, now=parts.now())
         stored = await to_thread.run_sync(_join, parts, upload, claimed)
         async with async_transaction(parts.engine) as session:
             upload, media = await _settle(
-                session, parts, upload_id=upload_id, owner_id=owner_id, stored=stored
+                session, parts, upload_id=upload_id, caller=caller, stored=stored
             )
     if media.rejection_code == RejectionCode.SIZE_MISMATCH:
         raise _wrong_size(expected=upload.declared_bytes, arrived=media.original_bytes)
@@ -63,10 +64,10 @@ async def complete_upload(
 
 
 async def _settle(
-    session: AsyncSession, parts: Parts, *, upload_id: str, owner_id: str, stored: StoredObject
+    session: AsyncSession, parts: Parts, *, upload_id: str, caller: Caller, stored: StoredObject
 ) -> tuple[Upload, Media]:
     """Move both rows, unless a second `complete` or the sweep was faster."""
-    upload, media = await load_upload(session, upload_id=upload_id, owner_id=owner_id, lock=True)
+    upload, media = await load_upload(session, upload_id=upload_id, caller=caller, lock=True)
     if upload.state == "completed":
         return upload, media
     if upload.state != "open":

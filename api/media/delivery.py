@@ -172,7 +172,7 @@ async def get_storyboard(
 
 def _caller(ticket: Ticket, request: Request, parts: Parts) -> Caller:
     """Whom the ticket was issued to, from where they ask now."""
-    return Caller(ticket.viewer_id, country=country_of(request, parts.settings))
+    return Caller(ticket.viewer_id, ticket.session_id, country=country_of(request, parts.settings))
 
 
 def _require(opened: OpenedMedia, ticket: Ticket) -> None:

@@ -57,7 +57,7 @@ async def list_media(
     after = keyset_from(query.cursor) if query.cursor is not None else None
     listed, has_more = await list_own_media(
         parts.reads,
-        owner_id=caller.user_id,
+        caller=caller.caller,
         limit=query.limit,
         after=after,
         state=query.state,

@@ -38,7 +38,7 @@ async def start_playback(
     published_generation(opened.media)
     await audit_staff_view(parts, opened, "media.played")
     base = f"{parts.settings.api_public_url.rstrip('/')}{API_PREFIX}/media/{media_id}"
-    token = start_ticket(parts, opened, now=now)
+    token = start_ticket(parts, opened, session_id=caller.session_id, now=now)
     return schemas.PlaybackBody(
         media_id=opened.media.id,
         kind=opened.media.media_kind,

@@ -25,8 +25,10 @@ def watching_seconds(parts: Parts, media: MediaRecord) -> int:
     return min(max(parts.settings.segment_url_ttl_seconds, twice), SIGNED_URL_SECONDS_MAX)
 
 
-def start_ticket(parts: Parts, opened: OpenedMedia, *, now: datetime) -> str:
-    """Opens the master playlist for `playback_url_ttl_seconds`."""
+def start_ticket(
+    parts: Parts, opened: OpenedMedia, *, session_id: str | None, now: datetime
+) -> str:
+    """Opens the master playlist for `playback_url_ttl_seconds`, or until the session ends."""
     expires_at = int(now.timestamp()) + parts.settings.playback_url_ttl_seconds
     return seal_ticket(
         Ticket(
@@ -35,6 +37,7 @@ def start_ticket(parts: Parts, opened: OpenedMedia, *, now: datetime) -> str:
             viewer_id=opened.viewer.user_id,
             use=TicketUse.START,
             expires_at=expires_at,
+            session_id=session_id,
         ),
         key=parts.settings.url_signing_key_bytes,
     )

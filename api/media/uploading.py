@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.media.schemas import UploadCreate
 from api.parts import Parts
+from domain.access import Caller
 from domain.errors import Conflict, FansworldError, Gone, QuotaExceeded, Unavailable
 from domain.media.states import MediaKind, MediaState, Visibility
 from domain.media.uploads import (
@@ -63,7 +64,7 @@ def plan_of(upload: Upload) -> PartPlan:
 
 
 async def open_upload(
-    parts: Parts, *, user_id: str, wish: UploadCreate, now: datetime
+    parts: Parts, *, caller: Caller, wish: UploadCreate, now: datetime
 ) -> tuple[Upload, Media]:
     """Write the rows, then open the multipart upload where one is needed.
 
@@ -73,11 +74,13 @@ async def open_upload(
         Unavailable: storage did not answer; nothing is left open.
     """
     async with async_transaction(parts.engine) as session:
-        uploader = await lock_uploader(session, user_id)
+        uploader = await lock_uploader(session, caller)
         limits = limits_from(parts.settings)
         kind = check_declared(_declared(wish), role=uploader.role, limits=limits)
         check_holdings(
-            await holdings_of(session, user_id, now=now), size_bytes=wish.size_bytes, limits=limits
+            await holdings_of(session, uploader.user_id, now=now),
+            size_bytes=wish.size_bytes,
+            limits=limits,
         )
         plan = plan_parts(wish.size_bytes, part_rules_from(parts.settings))
         media = _media_row(uploader, wish, kind)
@@ -112,16 +115,14 @@ def check_holdings(holdings: Holdings, *, size_bytes: int, limits: UploadLimits)
         )
 
 
-async def abort_upload(parts: Parts, *, upload_id: str, owner_id: str) -> None:
+async def abort_upload(parts: Parts, *, upload_id: str, caller: Caller) -> None:
     """Give an open upload up: the row at once, then what lies in storage.
 
     Repeating it is safe, and so is a crash after the commit: a deleted media that is not
     erased yet is erased by the sweep.
     """
     async with async_transaction(parts.engine) as session:
-        upload, media = await load_upload(
-            session, upload_id=upload_id, owner_id=owner_id, lock=True
-        )
+        upload, media = await load_upload(session, upload_id=upload_id, caller=caller, lock=True)
         if upload.state == "completed":
             raise Conflict(
                 "The upload is complete. Delete its media instead.",

@@ -16,6 +16,7 @@ from api.media.completion import complete_upload, missing_parts
 from api.media.uploading import abort_upload, lost, open_upload, plan_of, require_open
 from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
+from domain.access import Caller
 from domain.errors import Conflict, NotFound
 from domain.media.states import MediaState
 from infra.db import async_transaction
@@ -36,7 +37,7 @@ async def create_upload(
     larger files in parts, of which the first addresses are in the answer. Addresses hold for
     half an hour and can be asked for again; the upload itself expires after a day.
     """
-    upload, media = await open_upload(parts, user_id=caller.user_id, wish=wish, now=parts.now())
+    upload, media = await open_upload(parts, caller=caller.caller, wish=wish, now=parts.now())
     response.headers["location"] = f"{API_PREFIX}/uploads/{upload.id}"
     return _body(parts, upload, media)
 
@@ -46,7 +47,7 @@ async def get_upload(
     upload_id: UUID, caller: SignedInCaller, parts: ApiParts
 ) -> schemas.UploadBody:
     """How an upload stands, with fresh addresses while it is open."""
-    upload, media = await _load(parts, upload_id, caller.user_id)
+    upload, media = await _load(parts, upload_id, caller.caller)
     return _body(parts, upload, media)
 
 
@@ -55,7 +56,7 @@ async def sign_parts(
     upload_id: UUID, request: schemas.PartsRequest, caller: SignedInCaller, parts: ApiParts
 ) -> schemas.SignedParts:
     """Addresses for a batch of parts, also for ones that were signed or sent before."""
-    upload, _ = await _load(parts, upload_id, caller.user_id)
+    upload, _ = await _load(parts, upload_id, caller.caller)
     require_open(upload, now=parts.now())
     _require_multipart(upload)
     return schemas.SignedParts(parts=_signed_parts(parts, upload, sorted(set(request.numbers))))
@@ -66,7 +67,7 @@ async def list_parts(
     upload_id: UUID, caller: SignedInCaller, parts: ApiParts
 ) -> schemas.ArrivedParts:
     """What has arrived, so that an interrupted upload goes on where it stopped."""
-    upload, _ = await _load(parts, upload_id, caller.user_id)
+    upload, _ = await _load(parts, upload_id, caller.caller)
     require_open(upload, now=parts.now())
     multipart_id = _require_multipart(upload)
     try:
@@ -101,7 +102,7 @@ async def complete(
     upload, media = await complete_upload(
         parts,
         upload_id=str(upload_id),
-        owner_id=caller.user_id,
+        caller=caller.caller,
         claimed=request.parts if request else None,
     )
     response.headers["location"] = f"{API_PREFIX}/media/{media.id}"
@@ -111,12 +112,12 @@ async def complete(
 @router.delete("/{upload_id}", operation_id="abortUpload", status_code=204)
 async def abort(upload_id: UUID, caller: SignedInCaller, parts: ApiParts) -> None:
     """Give an upload up and delete what has arrived. Repeating it is safe."""
-    await abort_upload(parts, upload_id=str(upload_id), owner_id=caller.user_id)
+    await abort_upload(parts, upload_id=str(upload_id), caller=caller.caller)
 
 
-async def _load(parts: Parts, upload_id: UUID, owner_id: str) -> tuple[Upload, Media]:
+async def _load(parts: Parts, upload_id: UUID, caller: Caller) -> tuple[Upload, Media]:
     async with async_transaction(parts.engine) as session:
-        return await load_upload(session, upload_id=str(upload_id), owner_id=owner_id)
+        return await load_upload(session, upload_id=str(upload_id), caller=caller)
 
 
 def _require_multipart(upload: Upload) -> str:

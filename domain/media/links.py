@@ -18,11 +18,11 @@ from enum import IntEnum
 from domain.errors import AccessDenied
 from domain.signing import derived_key
 
-_BODY = struct.Struct(">BB16s16sIQ")
+_BODY = struct.Struct(">BB16s16s16sIQ")
 _MAC_BYTES = 16
-_FORM = 1
+_FORM = 2
 """First byte of every ticket; another layout gets another number."""
-_NOBODY = bytes(16)
+_NOTHING = bytes(16)
 
 
 class TicketUse(IntEnum):
@@ -41,16 +41,18 @@ class Ticket:
     use: TicketUse
     expires_at: int
     """Unix time in seconds."""
+    session_id: str | None = None
+    """What the viewer was signed in by: what it opens closes with that session."""
 
 
 def seal_ticket(ticket: Ticket, *, key: bytes) -> str:
     """The ticket as URL-safe text."""
-    viewer = _NOBODY if ticket.viewer_id is None else uuid.UUID(ticket.viewer_id).bytes
     body = _BODY.pack(
         _FORM,
         ticket.use,
         uuid.UUID(ticket.media_id).bytes,
-        viewer,
+        _id_bytes(ticket.viewer_id),
+        _id_bytes(ticket.session_id),
         ticket.generation,
         ticket.expires_at,
     )
@@ -67,7 +69,7 @@ def open_ticket(text: str, *, key: bytes, media_id: str, now: int) -> Ticket:
     body, mac = raw[: _BODY.size], raw[_BODY.size :]
     if len(raw) != _BODY.size + _MAC_BYTES or not hmac.compare_digest(mac, _mac(key, body)):
         raise _invalid()
-    form, use, media, viewer, generation, expires_at = _BODY.unpack(body)
+    form, use, media, viewer, session, generation, expires_at = _BODY.unpack(body)
     if form != _FORM or str(uuid.UUID(bytes=media)) != media_id:
         raise _invalid()
     if expires_at <= now:
@@ -78,10 +80,19 @@ def open_ticket(text: str, *, key: bytes, media_id: str, now: int) -> Ticket:
     return Ticket(
         media_id=media_id,
         generation=generation,
-        viewer_id=None if viewer == _NOBODY else str(uuid.UUID(bytes=viewer)),
+        viewer_id=_id_from(viewer),
         use=TicketUse(use),
         expires_at=expires_at,
+        session_id=_id_from(session),
     )
+
+
+def _id_bytes(row_id: str | None) -> bytes:
+    return _NOTHING if row_id is None else uuid.UUID(row_id).bytes
+
+
+def _id_from(raw: bytes) -> str | None:
+    return None if raw == _NOTHING else str(uuid.UUID(bytes=raw))
 
 
 def _mac(key: bytes, body: bytes) -> bytes:

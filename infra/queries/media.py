@@ -8,15 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.access import Caller
 from domain.media.states import MediaKind, MediaState, RenditionKind
 from domain.paging import Keyset
 from infra.queries.access import MEDIA_COLUMNS, MediaRecord, StoredRendition
+from infra.queries.access.gathering import VIEWER
+from infra.queries.callers import session_ended
 from infra.reads import ReadPool
 
 _LIST = f"""
-SELECT t.thumbnail, {MEDIA_COLUMNS}
-FROM media m
-JOIN users u ON u.id = m.owner_id AND u.deleted_at IS NULL
+WITH {VIEWER},
+page AS (
+SELECT t.thumbnail, {MEDIA_COLUMNS}, m.id AS key
+FROM viewer v
+JOIN media m ON m.owner_id = v.id
 LEFT JOIN LATERAL (
     SELECT jsonb_build_array(
         r.kind, r.name, r.content_type, r.bucket, r.object_key, r.bytes,
@@ -27,8 +32,7 @@ LEFT JOIN LATERAL (
       AND r.kind IN ('thumbnail', 'poster')
     ORDER BY r.kind DESC LIMIT 1
 ) t ON true
-WHERE m.owner_id = %(owner_id)s::uuid
-  AND m.state NOT IN ('deleted', 'expired')
+WHERE m.state NOT IN ('deleted', 'expired')
   AND (%(state)s::text IS NULL OR m.state = %(state)s)
   AND (%(kind)s::text IS NULL OR m.kind = %(kind)s)
   AND (m.created_at, m.id) < (
@@ -37,6 +41,8 @@ WHERE m.owner_id = %(owner_id)s::uuid
   )
 ORDER BY m.created_at DESC, m.id DESC
 LIMIT %(limit)s
+)
+SELECT page.* FROM viewer LEFT JOIN page ON true ORDER BY page.created_at DESC, page.key DESC
 """.encode()
 
 
@@ -49,18 +55,23 @@ class ListedMedia:
 async def list_own_media(
     reads: ReadPool,
     *,
-    owner_id: str,
+    caller: Caller,
     limit: int,
     after: Keyset | None,
     state: MediaState | None,
     kind: MediaKind | None,
 ) -> tuple[list[ListedMedia], bool]:
-    """The next `limit` media of the owner, newest first, and whether more follow."""
+    """The caller's next `limit` media, newest first, and whether more follow.
+
+    Raises:
+        Unauthenticated: `session_ended`.
+    """
     before_at: datetime | None = after.created_at if after else None
     rows = await reads.fetch_all(
         _LIST,
         {
-            "owner_id": owner_id,
+            "viewer_id": caller.user_id,
+            "session_id": caller.session_id,
             "state": state,
             "kind": kind,
             "before_at": before_at,
@@ -68,11 +79,14 @@ async def list_own_media(
             "limit": limit + 1,
         },
     )
+    if not rows:
+        raise session_ended()
     listed = [
         ListedMedia(
             media=MediaRecord(*columns),
             thumbnail=thumbnail and StoredRendition(RenditionKind(thumbnail[0]), *thumbnail[1:]),
         )
-        for thumbnail, *columns in rows[:limit]
+        for thumbnail, *columns, key in rows
+        if key is not None
     ]
-    return listed, len(rows) > limit
+    return listed[:limit], len(listed) > limit

@@ -11,10 +11,12 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.access import Caller
 from domain.accounts import Role
-from domain.errors import NotFound, Unauthenticated
+from domain.errors import NotFound
 from domain.media.states import MediaState
 from infra.models import Creator, Media, Upload, User
+from infra.queries.callers import load_caller, session_ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +36,25 @@ class Holdings:
     """Of originals, those still on their way included."""
 
 
-async def lock_uploader(session: AsyncSession, user_id: str) -> Uploader:
+async def lock_uploader(session: AsyncSession, caller: Caller) -> Uploader:
     """The account, locked, so that two uploads begun at once can't both take its last quota.
 
     Raises:
-        Unauthenticated: the account is closed.
+        Unauthenticated: `session_ended`.
     """
+    user = await load_caller(session, caller)
     row = (
         await session.execute(
             select(User.handle, User.role, Creator.watermark_enabled)
             .outerjoin(Creator, Creator.user_id == User.id)
-            .where(User.id == user_id, User.deleted_at.is_(None))
+            .where(User.id == user.id, User.deleted_at.is_(None))
             .with_for_update(of=User, key_share=True)
         )
     ).one_or_none()
     if row is None:
-        raise Unauthenticated("This account does not exist any more.", code="account_closed")
+        raise session_ended()
     handle, role, watermark_enabled = row
-    return Uploader(user_id, handle, Role(role), watermark_enabled is not False)
+    return Uploader(user.id, handle, Role(role), watermark_enabled is not False)
 
 
 async def holdings_of(session: AsyncSession, owner_id: str, *, now: datetime) -> Holdings:
@@ -71,17 +74,19 @@ async def holdings_of(session: AsyncSession, owner_id: str, *, now: datetime) ->
 
 
 async def load_upload(
-    session: AsyncSession, *, upload_id: str, owner_id: str, lock: bool = False
+    session: AsyncSession, *, upload_id: str, caller: Caller, lock: bool = False
 ) -> tuple[Upload, Media]:
-    """An upload of `owner_id` with its media; both rows are locked where asked.
+    """An upload of the caller with its media; both rows are locked where asked.
 
     Raises:
+        Unauthenticated: `session_ended`.
         NotFound: there is none, or it is somebody else's.
     """
+    owner = await load_caller(session, caller)
     query = (
         select(Upload, Media)
         .join(Media, Media.id == Upload.media_id)
-        .where(Upload.id == upload_id, Upload.owner_id == owner_id)
+        .where(Upload.id == upload_id, Upload.owner_id == owner.id)
     )
     row = (await session.execute(query.with_for_update() if lock else query)).one_or_none()
     if row is None:

@@ -17,7 +17,8 @@ MEDIA = "01890000-0000-7000-8000-000000000001"
 OTHER = "01890000-0000-7000-8000-000000000002"
 VIEWER = "01890000-0000-7000-8000-0000000000aa"
 NOW = 1_800_000_000
-TICKET = Ticket(MEDIA, 3, VIEWER, TicketUse.START, NOW + 600)
+SESSION = "01890000-0000-7000-8000-0000000000bb"
+TICKET = Ticket(MEDIA, 3, VIEWER, TicketUse.START, NOW + 600, SESSION)
 
 uuids = st.uuids(version=4).map(str)
 
@@ -26,13 +27,19 @@ uuids = st.uuids(version=4).map(str)
     media_id=uuids,
     generation=st.integers(1, 2**32 - 1),
     viewer_id=st.none() | uuids,
+    session_id=st.none() | uuids,
     use=st.sampled_from(TicketUse),
     life=st.integers(1, 10**6),
 )
 def test_a_ticket_reads_back_as_it_was_sealed(
-    media_id: str, generation: int, viewer_id: str | None, use: TicketUse, life: int
+    media_id: str,
+    generation: int,
+    viewer_id: str | None,
+    session_id: str | None,
+    use: TicketUse,
+    life: int,
 ) -> None:
-    ticket = Ticket(media_id, generation, viewer_id, use, NOW + life)
+    ticket = Ticket(media_id, generation, viewer_id, use, NOW + life, session_id)
     text = seal_ticket(ticket, key=KEY)
     assert open_ticket(text, key=KEY, media_id=media_id, now=NOW) == ticket
     assert uuid.UUID(media_id).hex not in text

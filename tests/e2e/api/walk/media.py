@@ -98,6 +98,7 @@ def by_ticket(path: str, use: TicketUse) -> Call:
             viewer_id=case.viewer.id if case.viewer else None,
             use=use,
             expires_at=int(time.time()) + 60,
+            session_id=case.person.session.id if case.person else None,
         )
         token = seal_ticket(ticket, key=case.settings.url_signing_key_bytes)
         return get(f"{path}?token={token}")(case)
