@@ -25,5 +25,9 @@ def mail_workflow_id(mail_id: str) -> str:
     return f"mail:{mail_id}"
 
 
+def publish_workflow_id(post_id: str) -> str:
+    return f"publish-post:{post_id}"
+
+
 def sweep_workflow_id(kind: str) -> str:
     return f"sweep:{kind}"

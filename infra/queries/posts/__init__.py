@@ -1,0 +1,1 @@
+"""Posts: their lists, their comments, and what is written to them."""
