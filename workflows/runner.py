@@ -11,10 +11,13 @@ from workflows.mail.send import SendMail
 from workflows.media.delete import DeleteMedia
 from workflows.media.ingest import IngestMedia
 from workflows.media.sweep import SweepMedia
+from workflows.posts.publish import PublishPost
+from workflows.posts.sweep import SweepPosts
 
 WORKFLOWS = (
     *(IngestMedia, DeleteMedia, SweepMedia),
     *(SendMail, SweepAccounts),
+    *(PublishPost, SweepPosts),
 )
 """One line a slice."""
 
@@ -31,6 +34,7 @@ class Sweep:
 SWEEPS = (
     Sweep("accounts", "SweepAccounts", "Start unsent mails, remove what has expired"),
     Sweep("media", "SweepMedia", "Expire abandoned uploads, start what a crash left unstarted"),
+    Sweep("posts", "SweepPosts", "Publish what is overdue, tend what is due soon"),
 )
 
 _PASSED_THROUGH = ("domain", "workflows", "pydantic", "pydantic_core", "annotated_types")

@@ -1,0 +1,1 @@
+"""Publishing posts when their time has come."""
