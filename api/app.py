@@ -25,6 +25,8 @@ from api.auth import (
 from api.contract.layers import install_layers
 from api.media import delivery, events, items, playback, uploads
 from api.parts import open_parts
+from api.posts import comments, lists, reactions, timing
+from api.posts import items as posts
 from api.problems import Problem, install_problem_handlers
 from api.users import account, own_lists
 from infra.settings import Settings
@@ -37,6 +39,8 @@ TAGS = [
     {"name": "playback", "description": "Decide who may see what, and issue addresses."},
     {"name": "delivery", "description": "Playlists, keys and storyboards for players."},
     {"name": "users", "description": "One's own account: profile, settings, blocks, rights."},
+    {"name": "posts", "description": "Write posts, publish them in time, read and like them."},
+    {"name": "comments", "description": "What people say to posts."},
     {"name": "health", "description": "For probes and monitoring."},
 ]
 
@@ -66,6 +70,8 @@ def create_app(settings: Settings) -> FastAPI:
     for module in (second_factor, passkey_sign_in, step_up, totp, passkeys):
         app.include_router(module.router)
     for module in (account, own_lists):
+        app.include_router(module.router)
+    for module in (posts, timing, reactions, comments, lists):
         app.include_router(module.router)
     for module in (uploads, playback, items, events, delivery, health, docs):
         app.include_router(module.router)

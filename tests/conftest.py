@@ -5,6 +5,7 @@ from __future__ import annotations
 pytest_plugins = [
     "tests.harness.database",
     "tests.harness.mail",
+    "tests.harness.posts",
     "tests.harness.rows",
     "tests.harness.stack",
 ]

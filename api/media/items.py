@@ -34,6 +34,7 @@ from infra.db import async_transaction
 from infra.models import Media
 from infra.queries.access import OpenedMedia, open_media
 from infra.queries.media import list_own_media
+from infra.queries.posts.writing import require_in_public_posts_only
 
 router = APIRouter(prefix=f"{API_PREFIX}/media", tags=["media"], responses=PROBLEMS)
 
@@ -94,7 +95,10 @@ async def edit_media(
     parts: ApiParts,
     if_match: IfMatch = None,
 ) -> Response:
-    """Change title, alternative text or visibility. Needs `If-Match` with the media's ETag."""
+    """Change title, alternative text or visibility. Needs `If-Match` with the media's ETag.
+
+    What a post that is not public carries can't become `public`: everybody would see it.
+    """
     opened = await open_managed(parts, caller=caller, media_id=str(media_id))
     if opened.decision.reason is not Reason.OWNER:
         raise AccessDenied("Only its owner can do that.", code="not_owner")
@@ -103,6 +107,8 @@ async def edit_media(
     async with async_transaction(parts.engine) as session:
         media = await lock_media(session, str(media_id))
         require_match(expected, media.version)
+        if changes.get("visibility") == Visibility.PUBLIC:
+            await require_in_public_posts_only(session, media.id)
         _apply(media, changes)
         media.version += 1
         media.updated_at = parts.now()

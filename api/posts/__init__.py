@@ -1,0 +1,1 @@
+"""Posts over HTTP: writing, timing, reading, and what people do with them."""
