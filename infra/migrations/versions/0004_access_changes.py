@@ -42,7 +42,8 @@ TRIGGERS = {
     "post_media": ("INSERT OR DELETE", "", "tell_media_carried()"),
     "auth_sessions": (
         "UPDATE",
-        "WHEN (OLD.revoked_at IS DISTINCT FROM NEW.revoked_at)",
+        "WHEN ((OLD.revoked_at, OLD.second_factor_at)"
+        " IS DISTINCT FROM (NEW.revoked_at, NEW.second_factor_at))",
         "tell_access_change('user_id')",
     ),
     "users": (

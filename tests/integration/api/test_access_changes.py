@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -153,6 +153,28 @@ async def test_what_ends_a_right_is_known_within_a_second(
     ended_at = time.monotonic()
     while await _is_open(remembering, case):
         assert time.monotonic() - ended_at < WITHIN_SECONDS, ending
+        await asyncio.sleep(0.005)
+
+
+async def test_staff_without_their_second_factor_are_out_within_a_second(
+    remembering: Remembering, case: Case, engine: Engine, make_user: MakeUser
+) -> None:
+    now = datetime.now(UTC)
+    signed_in = AuthSession(
+        id=new_id(),
+        user_id=make_user(role=Role.MODERATOR).id,
+        second_factor_at=now,
+        expires_at=now + timedelta(days=1),
+    )
+    with transaction(engine) as session:
+        session.add(signed_in)
+    staff = replace(case, caller=Caller(signed_in.user_id, signed_in.id))
+    await remembering.until_remembered(staff)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE auth_sessions SET second_factor_at = NULL"))
+    ended_at = time.monotonic()
+    while await _is_open(remembering, staff):
+        assert time.monotonic() - ended_at < WITHIN_SECONDS
         await asyncio.sleep(0.005)
 
 
