@@ -23,6 +23,7 @@ from api.auth import (
     totp,
 )
 from api.contract.layers import install_layers
+from api.creators import applications, creator_settings, follows, profiles
 from api.media import delivery, events, items, playback, uploads
 from api.parts import open_parts
 from api.posts import comments, lists, reactions, timing
@@ -41,6 +42,8 @@ TAGS = [
     {"name": "users", "description": "One's own account: profile, settings, blocks, rights."},
     {"name": "posts", "description": "Write posts, publish them in time, read and like them."},
     {"name": "comments", "description": "What people say to posts."},
+    {"name": "creators", "description": "Find and follow creators, and become one."},
+    {"name": "admin", "description": "What staff decide."},
     {"name": "health", "description": "For probes and monitoring."},
 ]
 
@@ -69,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(module.router)
     for module in (second_factor, passkey_sign_in, step_up, totp, passkeys):
         app.include_router(module.router)
-    for module in (account, own_lists):
+    for module in (account, own_lists, creator_settings, follows, applications, profiles):
         app.include_router(module.router)
     for module in (posts, timing, reactions, comments, lists):
         app.include_router(module.router)

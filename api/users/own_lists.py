@@ -14,7 +14,7 @@ from api.portraits import person_body
 from api.problems import PROBLEMS
 from api.schemas import PageQuery
 from api.users import schemas
-from domain.paging import Keyset, cursor_for, keyset_from
+from domain.paging import cursor_for, keyset_from
 from infra.db import async_transaction
 from infra.queries.callers import load_caller
 from infra.queries.users.blocks import block, list_blocked, unblock
@@ -30,17 +30,14 @@ async def list_blocks(
     """Whom the caller blocks, the newest first."""
     now = parts.now()
     after = keyset_from(query.cursor) if query.cursor is not None else None
-    listed, has_more = await list_blocked(
-        parts.reads, caller=caller.caller, after=after, limit=query.limit
-    )
-    last = Keyset(listed[-1].since, listed[-1].person.id) if has_more else None
+    page = await list_blocked(parts.reads, caller=caller.caller, after=after, limit=query.limit)
     return schemas.BlockedPage(
         data=[
             schemas.BlockedBody(user=person_body(parts, each.person, now), blocked_at=each.since)
-            for each in listed
+            for each in page.people
         ],
-        next_cursor=cursor_for(last) if last else None,
-        has_more=has_more,
+        next_cursor=cursor_for(page.last) if page.last else None,
+        has_more=page.last is not None,
     )
 
 
@@ -71,10 +68,9 @@ async def list_entitlements(
     """The rights that the caller holds now, the newest first."""
     now = parts.now()
     after = keyset_from(query.cursor) if query.cursor is not None else None
-    listed, has_more = await list_rights(
+    listed, last = await list_rights(
         parts.reads, caller=caller.caller, now=now, after=after, limit=query.limit
     )
-    last = Keyset(listed[-1].created_at, listed[-1].id) if has_more else None
     return schemas.RightPage(
         data=[
             schemas.RightBody(
@@ -91,5 +87,5 @@ async def list_entitlements(
             for each in listed
         ],
         next_cursor=cursor_for(last) if last else None,
-        has_more=has_more,
+        has_more=last is not None,
     )

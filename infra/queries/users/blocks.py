@@ -15,27 +15,17 @@ from domain.access import Caller
 from domain.errors import Invalid, NotFound
 from domain.paging import Keyset
 from infra.models import Block, Creator, Follow, User
-from infra.queries.access.gathering import VIEWER
-from infra.queries.people import (
-    PERSON,
-    SHOWN,
-    ListedPerson,
-    newest_first,
-    person_from,
-    since_params,
-)
+from infra.queries.own_pages import PeoplePage, fetch_own_page, own_page, people_page
+from infra.queries.people import PERSON, SHOWN
 from infra.reads import ReadPool
 
-_BLOCKED = f"""
-WITH {VIEWER}
-SELECT {PERSON}, b.created_at
-FROM viewer v
-JOIN blocks b ON b.blocker_id = v.id
-JOIN users u ON u.id = b.blocked_id AND {SHOWN}
-WHERE {newest_first("b.created_at", "b.blocked_id")}
-ORDER BY b.created_at DESC, b.blocked_id DESC
-LIMIT %(limit)s
-""".encode()
+_BLOCKED = own_page(
+    f"{PERSON}, b.created_at",
+    f"""JOIN blocks b ON b.blocker_id = v.id
+    JOIN users u ON u.id = b.blocked_id WHERE {SHOWN}""",
+    at="b.created_at",
+    key="b.blocked_id",
+)
 
 
 async def block(session: AsyncSession, *, blocker_id: str, blocked_id: str) -> None:
@@ -79,16 +69,10 @@ async def unblock(session: AsyncSession, *, blocker_id: str, blocked_id: str) ->
 
 async def list_blocked(
     reads: ReadPool, *, caller: Caller, after: Keyset | None, limit: int
-) -> tuple[list[ListedPerson], bool]:
-    """Whom the caller blocks, the newest first, and whether more follow."""
-    params = {
-        "viewer_id": caller.user_id,
-        "session_id": caller.session_id,
-        **since_params(after, limit),
-    }
-    rows = await reads.fetch_all(_BLOCKED, params)
-    listed = [ListedPerson(person_from(row[:-1]), row[-1]) for row in rows[:limit]]
-    return listed, len(rows) > limit
+) -> PeoplePage:
+    """Whom the caller blocks, the newest first."""
+    page = await fetch_own_page(reads, _BLOCKED, caller=caller, after=after, limit=limit)
+    return people_page(page)
 
 
 async def lock_counts(session: AsyncSession, *user_ids: str) -> None:

@@ -1,0 +1,1 @@
+"""Creators: their profiles, who follows them, how one becomes one, and what they set."""

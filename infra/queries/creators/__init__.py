@@ -1,0 +1,1 @@
+"""Creators as others meet them, and on their way to become one."""
