@@ -85,6 +85,7 @@ def _workflow_worker(client: Client, settings: Settings) -> Worker:
         max_concurrent_workflow_tasks=SLOTS_OF_WORKFLOWS,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(minimum=1, maximum=8, initial=2),
         graceful_shutdown_timeout=_grace(settings),
+        interceptors=[Journal()],
         on_fatal_error=_log_fatal,
     )
 

@@ -1,7 +1,7 @@
 """One line in the log for every step that ends, and one for every step that fails.
 
 Whoever is woken at night reads these first: which run, which step, which attempt, how long,
-and why not. Ids only, no payloads.
+why not, and for which request of whom. Ids only, no payloads.
 """
 
 from __future__ import annotations
@@ -12,10 +12,18 @@ from typing import Any
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
 
 from infra.telemetry import bound
+from infra.tracing import trace_from, traced
 from workflows.policies import REJECTED
+from workflows.tracing import HandOnTrace
 
 log = structlog.get_logger("activity")
 
@@ -26,12 +34,21 @@ class Journal(Interceptor):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Journalled(next)
 
+    def workflow_interceptor_class(
+        self, input: WorkflowInterceptorClassInput
+    ) -> type[WorkflowInboundInterceptor]:
+        del input
+        return HandOnTrace
+
 
 class _Journalled(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         info = activity.info()
         started = time.monotonic()
-        with bound(workflow_id=info.workflow_id, run_id=info.workflow_run_id):
+        with (
+            traced(trace_from(input.headers)),
+            bound(workflow_id=info.workflow_id, run_id=info.workflow_run_id),
+        ):
             facts: dict[str, Any] = {"step": info.activity_type, "attempt": info.attempt}
             try:
                 result = await super().execute_activity(input)

@@ -1,6 +1,6 @@
 """What happens to every request before and after its route: pure ASGI, one layer each.
 
-RequestContext   request id, log line, metrics, last answer to unforeseen faults
+RequestContext   request id, trace, log line, metrics, last answer to unforeseen faults
 SecurityHeaders  what browsers may do with an answer
 BodyLimit        413 before or while a body is read
 """
@@ -19,8 +19,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem_response, unforeseen_problem
+from infra.tracing import begin_trace
 
 REQUEST_ID_HEADER = "x-request-id"
+TRACEPARENT_HEADER = "traceparent"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
 
@@ -39,7 +41,8 @@ log = structlog.get_logger(__name__)
 class RequestContext:
     """Gives each request an id that its logs and its answer carry, and counts it.
 
-    A client's own `X-Request-Id` is taken if it is 8 to 64 plain characters. A fault that no
+    A client's own `X-Request-Id` is taken if it is 8 to 64 plain characters, and its trace is
+    gone on with (`traceparent`); runs that the request starts carry both. A fault that no
     handler foresaw is answered here, where that answer still gets id and headers.
     """
 
@@ -50,7 +53,8 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        headers = Headers(scope=scope)
+        given = headers.get(REQUEST_ID_HEADER, "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope["request_id"] = request_id
         status = 0
@@ -64,7 +68,7 @@ class RequestContext:
             await send(message)
 
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        begin_trace(request_id, headers.get(TRACEPARENT_HEADER))
         try:
             await self._app(scope, receive, send_with_id)
         except Exception:

@@ -38,6 +38,7 @@ from temporalio.runtime import Runtime
 
 from domain.operators import OperatorText
 from infra.settings import Settings
+from infra.tracing import CarryTrace
 
 ENCODING = b"binary/encrypted"
 _NONCE_BYTES = 12
@@ -127,6 +128,7 @@ async def connect(
         data_converter=data_converter(settings),
         api_key=api_key.get_secret_value() if api_key else None,
         tls=settings.temporal_tls,
+        interceptors=[CarryTrace()],
         runtime=runtime,
         lazy=lazy,
     )

@@ -7,7 +7,12 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api.auth.csrf import CsrfGuard
 from api.contract.limits import RateLimits
-from api.middleware import REQUEST_ID_HEADER, BodyLimit, RequestContext, SecurityHeaders
+from api.middleware import (
+    REQUEST_ID_HEADER,
+    BodyLimit,
+    RequestContext,
+    SecurityHeaders,
+)
 from infra.settings import Settings
 
 CORS_MAX_AGE_SECONDS = 3600

@@ -1,0 +1,33 @@
+"""Runs that tell what their activities know of the request behind them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+SECONDS = timedelta(seconds=20)
+Bound = dict[str, str]
+
+
+@workflow.defn
+class Child:
+    @workflow.run
+    async def run(self) -> Bound:
+        return await what_is_bound()
+
+
+@workflow.defn
+class Parent:
+    @workflow.run
+    async def run(self, is_anew: bool) -> list[Bound]:
+        if not is_anew:
+            workflow.continue_as_new(True)
+        return [await what_is_bound(), await workflow.execute_child_workflow(Child.run)]
+
+
+async def what_is_bound() -> Bound:
+    bound: Bound = await workflow.execute_activity(
+        "what_is_bound", start_to_close_timeout=SECONDS, result_type=dict[str, str]
+    )
+    return bound

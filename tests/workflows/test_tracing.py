@@ -1,0 +1,59 @@
+"""Runs know the request that they were started for, and so do their activities."""
+
+from __future__ import annotations
+
+import structlog
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+
+from activities.journal import Journal
+from infra.tracing import CarryTrace, begin_trace, trace_from, traced
+from tests.workflows.carriers import Child, Parent
+from workflows.runner import workflow_runner
+
+QUEUE = "tracing"
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@activity.defn
+async def what_is_bound() -> dict[str, str]:
+    bound = structlog.contextvars.get_contextvars()
+    return {name: bound[name] for name in ("request_id", "trace_id") if name in bound}
+
+
+async def started(address: str, run_id: str) -> list[dict[str, str]]:
+    client = await Client.connect(
+        address, data_converter=pydantic_data_converter, interceptors=[CarryTrace()]
+    )
+    async with Worker(
+        client,
+        task_queue=QUEUE,
+        workflows=[Parent, Child],
+        activities=[what_is_bound],
+        workflow_runner=workflow_runner(),
+        interceptors=[Journal()],
+    ):
+        handle = await client.start_workflow(Parent.run, False, id=run_id, task_queue=QUEUE)
+        result = await handle.result()
+        history = await client.get_workflow_handle(run_id).fetch_history()
+    begun = history.events[0].workflow_execution_started_event_attributes
+    trace = trace_from(begun.header.fields)
+    assert (trace is None) is (result == [{}, {}])
+    return result
+
+
+async def test_request_and_trace_reach_activities_children_and_the_next_run(
+    dev_server_address: str,
+) -> None:
+    with traced(None):
+        begin_trace("request-0001", f"00-{TRACE_ID}-00f067aa0ba902b7-01")
+        found = await started(dev_server_address, "traced")
+    assert found == [{"request_id": "request-0001", "trace_id": TRACE_ID}] * 2
+
+
+async def test_a_run_that_no_request_started_names_none(dev_server_address: str) -> None:
+    structlog.contextvars.clear_contextvars()
+    with traced(None):
+        assert await started(dev_server_address, "untraced") == [{}, {}]
