@@ -66,7 +66,7 @@ async def _caller(request: Request, credentials: _Credentials, cookie: _Cookie) 
     return replace(caller, country=country)
 
 
-def named_user(request: Request) -> str | None:
+def named_caller(request: Request) -> Caller | None:
     """Whom the request's token names, for what comes before routes and their dependencies.
 
     None where there is no token, or none that counts: the route is the one to refuse that.
@@ -79,7 +79,7 @@ def named_user(request: Request) -> str | None:
         return None
     keys: TokenKeys = request.app.state.parts.token_keys
     try:
-        return keys.verify(token, now=int(time.time())).user_id
+        return keys.verify(token, now=int(time.time()))
     except Unauthenticated:
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from api import API_PREFIX
 from api.auth.answering import answer_signed_in
@@ -11,6 +11,7 @@ from api.auth.origin import RequestOrigin
 from api.auth.proving import prove_passkey, send_notice
 from api.auth.schemas import SignedInBody
 from api.auth.signing_in import begin_signed_in, require_open
+from api.contract.limits import limit_sign_in
 from api.parts import ApiParts
 from api.problems import PROBLEMS
 from domain.auth import ChallengeKind
@@ -41,22 +42,27 @@ async def sign_in_options(parts: ApiParts) -> AssertionBegun:
 
 @router.post("", operation_id="signInWithPasskey")
 async def sign_in_with_passkey(
-    request: PasskeySignIn, response: Response, parts: ApiParts, origin: RequestOrigin
+    request: Request,
+    given: PasskeySignIn,
+    response: Response,
+    parts: ApiParts,
+    origin: RequestOrigin,
 ) -> SignedInBody:
     """Sign in by a passkey alone. It counts as both factors, since the device has verified its
     holder and holds the key. Whatever is wrong with it is 401 `passkey_refused`."""
+    await limit_sign_in(request, parts)
     now, begun = parts.now(), None
     refusal: FansworldError = Unauthenticated(
         "This passkey does not sign in here.", code="passkey_refused"
     )
     async with async_transaction(parts.engine) as session:
         challenge = await take_challenge(
-            session, str(request.challenge_id), kind=ChallengeKind.PASSKEY_SIGN_IN, now=now
+            session, str(given.challenge_id), kind=ChallengeKind.PASSKEY_SIGN_IN, now=now
         )
         proof = await prove_passkey(
             parts,
             session,
-            request.credential.asserted(),
+            given.credential.asserted(),
             challenge=challenge,
             user=None,
             origin=origin,
@@ -69,7 +75,7 @@ async def sign_in_with_passkey(
                     parts,
                     session,
                     user,
-                    mode=request.mode,
+                    mode=given.mode,
                     methods=[AuthMethod.KEY, AuthMethod.MULTIPLE],
                     origin=origin,
                     now=now,

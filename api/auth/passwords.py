@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter, BackgroundTasks, Request
 
 from api import API_PREFIX
 from api.auth import schemas
@@ -13,6 +13,7 @@ from api.auth.mailing import begin_mail
 from api.auth.origin import RequestOrigin
 from api.auth.registering import MAIL_PAUSE
 from api.auth.signing_in import notify
+from api.contract.limits import limit_sign_in
 from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
 from domain.auth import MailKind, SessionEnd
@@ -38,6 +39,7 @@ router = APIRouter(prefix=f"{API_PREFIX}/auth/password", tags=["auth"], response
 
 @router.post("/change", operation_id="changePassword", status_code=204)
 async def change_password(
+    request: Request,
     change: schemas.PasswordChange,
     background: BackgroundTasks,
     caller: SignedInCaller,
@@ -45,6 +47,7 @@ async def change_password(
     origin: RequestOrigin,
 ) -> None:
     """Set a new password. Ends every other session, and tells the account's owner by mail."""
+    await limit_sign_in(request, parts, account=caller.user_id)
     current = change.current_password.get_secret_value()
     new = change.new_password.get_secret_value()
     async with async_transaction(parts.engine) as session:
@@ -85,13 +88,14 @@ async def change_password(
 
 @router.post("/forgot", operation_id="forgotPassword", status_code=202)
 async def forgot_password(
-    request: schemas.EmailRequest, background: BackgroundTasks, parts: ApiParts
+    request: Request, wish: schemas.EmailRequest, background: BackgroundTasks, parts: ApiParts
 ) -> schemas.MailedBody:
     """Ask for a link to set a new password. The answer is always the same.
 
     At most one mail a minute is sent.
     """
-    background.add_task(_mail_reset_link, parts, request.email)
+    await limit_sign_in(request, parts, account=wish.email)
+    background.add_task(_mail_reset_link, parts, wish.email)
     return schemas.MailedBody()
 
 
@@ -116,6 +120,7 @@ async def _mail_reset_link(parts: Parts, email: str) -> None:
 
 @router.post("/reset", operation_id="resetPassword", status_code=204)
 async def reset_password(
+    request: Request,
     reset: schemas.PasswordReset,
     background: BackgroundTasks,
     parts: ApiParts,
@@ -126,6 +131,7 @@ async def reset_password(
     Second factors stay: they are asked for at the next sign-in. A password that is refused
     does not use the token up.
     """
+    await limit_sign_in(request, parts)
     key = parts.settings.url_signing_key_bytes
     async with async_transaction(parts.engine) as session:
         user = await owner_of_link(session, reset.token, key=key)

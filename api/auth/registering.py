@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter, BackgroundTasks, Request
 
 from api import API_PREFIX
 from api.auth import schemas
 from api.auth.mailing import begin_mail
 from api.auth.origin import RequestOrigin
+from api.contract.limits import limit_sign_in
 from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
 from domain.accounts import check_handle
@@ -39,6 +40,7 @@ router = APIRouter(prefix=f"{API_PREFIX}/auth", tags=["auth"], responses=PROBLEM
 
 @router.post("/register", operation_id="register", status_code=202)
 async def register_account(
+    request: Request,
     wish: schemas.RegisterRequest,
     background: BackgroundTasks,
     parts: ApiParts,
@@ -49,6 +51,7 @@ async def register_account(
     The answer is the same where the address has an account already: a mail tells its owner.
     A handle that is taken is refused with 409, which is no secret.
     """
+    await limit_sign_in(request, parts, account=wish.email)
     check_handle(wish.handle)
     display_name = wish.display_name or wish.handle
     words = own_words(handle=wish.handle, email=wish.email, display_name=display_name)
@@ -80,12 +83,13 @@ async def register_account(
 
 @router.post("/verify-email", operation_id="verifyEmail", status_code=204)
 async def verify_email(
-    proof: schemas.VerifyEmailRequest, parts: ApiParts, origin: RequestOrigin
+    request: Request, proof: schemas.VerifyEmailRequest, parts: ApiParts, origin: RequestOrigin
 ) -> None:
     """Show by the token from the mail that an address is one's own. Signs nobody in.
 
     The first account that verifies an address keeps it. Others that named it are removed.
     """
+    await limit_sign_in(request, parts)
     key, now = parts.settings.url_signing_key_bytes, parts.now()
     async with async_transaction(parts.engine) as session:
         claimants = await lock_claimants(session, proof.token, key=key)
@@ -111,13 +115,14 @@ def _claimant(claimants: list[User], user_id: str) -> User:
 
 @router.post("/verify-email/resend", operation_id="resendVerification", status_code=202)
 async def resend(
-    request: schemas.EmailRequest, background: BackgroundTasks, parts: ApiParts
+    request: Request, wish: schemas.EmailRequest, background: BackgroundTasks, parts: ApiParts
 ) -> schemas.MailedBody:
     """Ask for the mail again that verifies an address. The answer is always the same.
 
     At most one mail a minute is sent.
     """
-    background.add_task(_mail_link_again, parts, request.email)
+    await limit_sign_in(request, parts, account=wish.email)
+    background.add_task(_mail_link_again, parts, wish.email)
     return schemas.MailedBody()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, BackgroundTasks, Response
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,13 +17,19 @@ from api.auth.origin import RequestOrigin
 from api.auth.proving import prove_factor, request_options, send_notice
 from api.auth.schemas import SignedInBody
 from api.auth.signing_in import begin_signed_in, require_open
+from api.contract.limits import limit_sign_in
 from api.parts import ApiParts
 from api.problems import PROBLEMS
 from domain.errors import Unauthenticated
 from domain.factors import CODE_ATTEMPTS_MAX, METHOD_OF, AuthMethod
 from infra.db import async_transaction
 from infra.models import AuthChallenge, User
-from infra.queries.auth.challenges import begin_attempt, challenge_over, waiting_challenge
+from infra.queries.auth.challenges import (
+    account_of_challenge,
+    begin_attempt,
+    challenge_over,
+    waiting_challenge,
+)
 
 router = APIRouter(
     prefix=f"{API_PREFIX}/auth/login/second-factor", tags=["auth"], responses=PROBLEMS
@@ -31,10 +37,10 @@ router = APIRouter(
 
 
 @router.post("/options", operation_id="getSecondFactorOptions")
-async def second_factor_options(request: ChallengeRequest, parts: ApiParts) -> AssertionBegun:
+async def second_factor_options(given: ChallengeRequest, parts: ApiParts) -> AssertionBegun:
     """What a browser needs to answer for the second factor with a passkey."""
     async with async_transaction(parts.engine) as session:
-        challenge = await waiting_challenge(session, str(request.challenge_id), now=parts.now())
+        challenge = await waiting_challenge(session, str(given.challenge_id), now=parts.now())
         user = await _user_of(session, challenge)
         options = await request_options(parts, session, user.id, challenge=challenge.challenge)
     return AssertionBegun(challenge_id=challenge.id, public_key=options)
@@ -42,7 +48,8 @@ async def second_factor_options(request: ChallengeRequest, parts: ApiParts) -> A
 
 @router.post("", operation_id="answerSecondFactor")
 async def answer_second_factor(
-    request: SecondFactorRequest,
+    request: Request,
+    given: SecondFactorRequest,
     response: Response,
     background: BackgroundTasks,
     parts: ApiParts,
@@ -53,22 +60,25 @@ async def answer_second_factor(
     A wrong one is 401 `second_factor_wrong`; after five of them, or five minutes, the password
     has to be given again (410 `challenge_over`).
     """
+    challenge_id = str(given.challenge_id)
+    account = await account_of_challenge(parts.reads, challenge_id)
+    await limit_sign_in(request, parts, account=account)
     now, begun = parts.now(), None
     async with async_transaction(parts.engine) as session:
-        challenge = await begin_attempt(session, str(request.challenge_id), now=now)
+        challenge = await begin_attempt(session, challenge_id, now=now)
         user = await _user_of(session, challenge)
         require_open(user)
         proof = await prove_factor(
-            parts, session, user, request, challenge=challenge.challenge, origin=origin
+            parts, session, user, given, challenge=challenge.challenge, origin=origin
         )
-        if proof.user is not None and request.factor is not None:
+        if proof.user is not None and given.factor is not None:
             challenge.used_at = now
             begun = await begin_signed_in(
                 parts,
                 session,
                 user,
-                mode=request.mode,
-                methods=[AuthMethod.PASSWORD, METHOD_OF[request.factor], AuthMethod.MULTIPLE],
+                mode=given.mode,
+                methods=[AuthMethod.PASSWORD, METHOD_OF[given.factor], AuthMethod.MULTIPLE],
                 origin=origin,
                 now=now,
                 second_factor_at=now,

@@ -16,6 +16,7 @@ from api.auth.callers import SignedInCaller
 from api.auth.cookies import REFRESH_COOKIE, clear_cookies
 from api.auth.mailing import begin_mail
 from api.auth.origin import RequestOrigin
+from api.contract.limits import limit_sign_in
 from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
 from domain.auth import MailKind, Origin, SessionEnd, SessionMode
@@ -43,15 +44,20 @@ log = structlog.get_logger(__name__)
 
 @router.post("/login", operation_id="signIn")
 async def sign_in(
-    request: schemas.LoginRequest, response: Response, parts: ApiParts, origin: RequestOrigin
+    request: Request,
+    wish: schemas.LoginRequest,
+    response: Response,
+    parts: ApiParts,
+    origin: RequestOrigin,
 ) -> schemas.SignedInBody | schemas.SecondFactorBody:
     """Sign in with a password. An account with a second factor is asked for it next.
 
     A wrong password and a name that nobody has are one answer, 401 `credentials_wrong`, after
     the same time. Only the right password hears `email_unverified` or `suspended` (403).
     """
-    password = request.password.get_secret_value()
-    credential = await credential_of(parts.reads, request.name)
+    await limit_sign_in(request, parts, account=wish.name)
+    password = wish.password.get_secret_value()
+    credential = await credential_of(parts.reads, wish.name)
     verified = await parts.passwords.verify(
         credential.password_hash if credential else None, password
     )
@@ -75,7 +81,7 @@ async def sign_in(
             parts,
             session,
             user,
-            mode=request.mode,
+            mode=wish.mode,
             methods=[AuthMethod.PASSWORD],
             origin=origin,
             now=now,

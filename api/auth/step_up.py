@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter, BackgroundTasks, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import API_PREFIX
@@ -17,6 +17,7 @@ from api.auth.factor_schemas import (
 )
 from api.auth.origin import RequestOrigin
 from api.auth.proving import Proof, prove_factor, request_options, send_notice
+from api.contract.limits import limit_sign_in
 from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
 from domain.auth import ChallengeKind, Origin
@@ -66,7 +67,8 @@ async def step_up_options(caller: SignedInCaller, parts: ApiParts) -> AssertionB
 
 @router.post("/step-up", operation_id="stepUp")
 async def step_up(
-    request: StepUpRequest,
+    request: Request,
+    given: StepUpRequest,
     background: BackgroundTasks,
     caller: SignedInCaller,
     parts: ApiParts,
@@ -79,24 +81,25 @@ async def step_up(
     403 `proof_refused`.
     """
     session_id = _session_of(caller)
+    await limit_sign_in(request, parts, account=caller.user_id)
     right_hash = None
-    if request.password is not None:
-        password = request.password.get_secret_value()
+    if given.password is not None:
+        password = given.password.get_secret_value()
         right_hash = await _hash_if_right(parts, caller, password)
     now = parts.now()
     async with async_transaction(parts.engine) as session:
-        if request.password is None:
-            proof = await _prove_factor(parts, session, caller, request, origin)
+        if given.password is None:
+            proof = await _prove_factor(parts, session, caller, given, origin)
         else:
             proof = await _prove_password(session, caller, right_hash, origin)
         if proof.user is not None:
             row = await session.get_one(AuthSession, session_id, with_for_update=True)
             row.proved_at = now
-            if request.factor is not None:
+            if given.factor is not None:
                 row.second_factor_at = now
-                added = [METHOD_OF[request.factor], AuthMethod.MULTIPLE]
+                added = [METHOD_OF[given.factor], AuthMethod.MULTIPLE]
                 row.methods = list(dict.fromkeys([*row.methods, *added]))
-            how = request.factor or AuthMethod.PASSWORD
+            how = given.factor or AuthMethod.PASSWORD
             await note_own_act(
                 session, proof.user, "session.stepped_up", origin, session_id=session_id, by=how
             )
@@ -143,14 +146,14 @@ async def _require_no_factor(session: AsyncSession, user: User) -> None:
 
 
 async def _prove_factor(
-    parts: Parts, session: AsyncSession, caller: SignedIn, request: StepUpRequest, origin: Origin
+    parts: Parts, session: AsyncSession, caller: SignedIn, given: StepUpRequest, origin: Origin
 ) -> Proof:
     user = await load_caller(session, caller.caller)
     challenge = None
-    if request.challenge_id is not None:
+    if given.challenge_id is not None:
         challenge = await take_challenge(
             session,
-            str(request.challenge_id),
+            str(given.challenge_id),
             kind=ChallengeKind.PASSKEY_STEP_UP,
             user_id=user.id,
             session_id=caller.session_id,
@@ -160,7 +163,7 @@ async def _prove_factor(
         parts,
         session,
         user,
-        request,
+        given,
         challenge=challenge,
         origin=origin,
         session_id=caller.session_id,

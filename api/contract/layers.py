@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api.auth.csrf import CsrfGuard
+from api.contract.idempotency import KEY_HEADER, REPLAYED_HEADER, Idempotency
 from api.contract.limits import RateLimits
 from api.middleware import (
     REQUEST_ID_HEADER,
@@ -16,12 +17,16 @@ from api.middleware import (
 from infra.settings import Settings
 
 CORS_MAX_AGE_SECONDS = 3600
-_SENT = ("authorization", "content-type", "if-match", "last-event-id")
-_READ = ("etag", "location", "retry-after", "ratelimit", "ratelimit-policy", REQUEST_ID_HEADER)
+_SENT = ("authorization", "content-type", "if-match", "last-event-id", KEY_HEADER)
+_READ = (
+    *("etag", "location", "retry-after", "ratelimit", "ratelimit-policy"),
+    *(REPLAYED_HEADER, REQUEST_ID_HEADER),
+)
 
 
 def install_layers(app: FastAPI, settings: Settings) -> None:
     """The last one added is the outermost."""
+    app.add_middleware(Idempotency)
     app.add_middleware(BodyLimit, bytes_max=settings.api_body_bytes_max)
     app.add_middleware(CsrfGuard, own_url=settings.api_public_url, origins=settings.cors_origins)
     app.add_middleware(RateLimits)

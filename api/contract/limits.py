@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import API_PREFIX
-from api.auth.callers import named_user
+from api.auth.callers import named_caller
 from api.clients import client_ip
 from api.parts import Parts
 from api.problems import problem_of
@@ -93,8 +93,9 @@ def _is_limited(path: str) -> bool:
 
 def _buckets_of(request: Request, parts: Parts) -> list[Bucket]:
     settings = parts.settings
-    user_id = named_user(request)
-    subject = user_id or _address_subject(request, settings)
+    caller = named_caller(request)
+    named = caller.user_id if caller is not None else None
+    subject = named or _address_subject(request, settings)
     api = Quota("api", settings.rate_limit_api_per_minute, MINUTE_SECONDS)
     buckets = [Bucket(api, subject)]
     if request.method == "POST" and request.url.path == _UPLOADS:

@@ -12,6 +12,7 @@ from domain.errors import Gone
 from domain.factors import CHALLENGE_TTL_SECONDS, CODE_ATTEMPTS_MAX
 from infra.ids import new_id
 from infra.models import AuthChallenge
+from infra.reads import ReadPool
 from infra.webauthn import new_challenge
 
 
@@ -72,6 +73,14 @@ async def take_challenge(
     if challenge is None:
         raise challenge_over()
     return challenge
+
+
+async def account_of_challenge(reads: ReadPool, challenge_id: str) -> str | None:
+    """Whose password was right, so that their tries can be counted before any is made."""
+    row = await reads.fetch_one(
+        b"SELECT user_id::text FROM auth_challenges WHERE id = %(id)s::uuid", {"id": challenge_id}
+    )
+    return row[0] if row else None
 
 
 async def begin_attempt(

@@ -1,0 +1,238 @@
+"""Requests that count once: `POST` with an `Idempotency-Key`, by somebody who is signed in.
+
+The first request with a key is carried out and its answer kept for `IDEMPOTENCY_TTL_SECONDS`;
+the same request again gets that answer, with `Idempotency-Replayed: true`. What is kept is what
+was decided about the request: faults of ours (5xx) and refusals of the caller (401, 403, 429)
+free the key, and so do streams, cookies, and answers that are too long to keep. Answers of
+`/auth` carry secrets and are never kept; a key is of no effect there.
+
+An answer is kept before it is sent and after its route has committed. A process that dies
+between the two leaves the key in flight until its lock runs out; then the request is carried
+out again, so whatever moves money holds on to a unique key of its own as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Header
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import API_PREFIX
+from api.auth.callers import named_caller
+from api.parts import Parts
+from api.problems import problem_of, problem_response
+from domain.access import Caller
+from domain.errors import FansworldError, Invalid, Unauthenticated
+from infra.db import async_transaction
+from infra.queries.callers import load_caller
+from infra.queries.idempotency import (
+    Claim,
+    KeyedRequest,
+    StoredAnswer,
+    claim_key,
+    free_key,
+    keep_answer,
+)
+
+KEY_HEADER = "idempotency-key"
+REPLAYED_HEADER = "idempotency-replayed"
+ANSWER_BYTES_MAX = 256 * 1024
+WITHOUT_KEYS = f"{API_PREFIX}/auth/"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_NOT_KEPT = frozenset({401, 403, 408, 429})
+
+log = structlog.get_logger(__name__)
+
+
+async def _require_key(
+    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+) -> str:
+    if idempotency_key is None:
+        raise Invalid(
+            "Send an `Idempotency-Key`, so that a repeat of this request counts once.",
+            code="idempotency_key_required",
+        )
+    return idempotency_key
+
+
+IdempotencyKeyRequired = Annotated[str, Depends(_require_key)]
+"""Dependency of routes that move money or send messages."""
+
+
+class Idempotency:
+    """Pure ASGI, inside of the limit on bodies."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = _key_of(scope)
+        caller = named_caller(Request(scope)) if key is not None else None
+        if key is None or caller is None:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        parts: Parts = scope["app"].state.parts
+        try:
+            body = await _read(receive)
+            claimed = await _claim(parts, caller, _keyed(request, caller, key, body))
+        except Unauthenticated:
+            claimed = None  # The route is the one to say why.
+        except FansworldError as error:
+            await problem_of(request, error)(scope, receive, send)
+            return
+        except HTTPException as error:
+            response = problem_response(
+                request, status=413, code="body_too_large", detail=error.detail
+            )
+            await response(scope, receive, send)
+            return
+        if isinstance(claimed, StoredAnswer):
+            await _replay(claimed)(scope, receive, send)
+            return
+        again = _Reread(body, receive)
+        if claimed is None:
+            await self._app(scope, again, send)
+            return
+        await _carry_out(self._app, parts, claimed, scope=scope, receive=again, send=send)
+
+
+def _key_of(scope: Scope) -> str | None:
+    """The key that counts for this request, if one does."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return None
+    path: str = scope["path"]
+    if not path.startswith(API_PREFIX) or path.startswith(WITHOUT_KEYS):
+        return None
+    return Headers(scope=scope).get(KEY_HEADER)
+
+
+async def _read(receive: Receive) -> bytes:
+    chunks = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            break
+    return b"".join(chunks)
+
+
+def _keyed(request: Request, caller: Caller, key: str, body: bytes) -> KeyedRequest:
+    if not _KEY.fullmatch(key):
+        raise Invalid(
+            "An Idempotency-Key has 1 to 255 visible ASCII characters.",
+            code="idempotency_key_invalid",
+        )
+    assert caller.user_id is not None
+    operation = f"{request.method} {request.url.path}"
+    told = (operation, request.url.query, request.headers.get("content-type", ""))
+    digest = hashlib.sha256("\0".join(told).encode() + b"\0" + body).digest()
+    return KeyedRequest(caller.user_id, key, operation, digest)
+
+
+async def _claim(parts: Parts, caller: Caller, keyed: KeyedRequest) -> Claim | StoredAnswer:
+    async with async_transaction(parts.engine) as session:
+        # A stored answer is not for a session that was ended meanwhile.
+        await load_caller(session, caller)
+        return await claim_key(
+            session,
+            keyed,
+            now=parts.now(),
+            ttl_seconds=parts.settings.idempotency_ttl_seconds,
+        )
+
+
+def _replay(stored: StoredAnswer) -> Response:
+    headers = {**stored.headers, REPLAYED_HEADER: "true"}
+    return Response(stored.body, status_code=stored.status, headers=headers)
+
+
+class _Reread:
+    """Gives the body that was read already, then what the client does next."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+async def _carry_out(
+    app: ASGIApp, parts: Parts, claim: Claim, *, scope: Scope, receive: Receive, send: Send
+) -> None:
+    answer = _Answer(send)
+    try:
+        await app(scope, receive, answer)
+    except BaseException:
+        # Whatever it was (a cancelled request too), there is no answer to keep.
+        await _settle(parts, claim, None)
+        raise
+    await _settle(parts, claim, answer.kept())
+    await answer.flush()
+
+
+async def _settle(parts: Parts, claim: Claim, answer: StoredAnswer | None) -> None:
+    try:
+        async with async_transaction(parts.engine) as session:
+            if answer is None:
+                await free_key(session, claim)
+            else:
+                await keep_answer(session, claim, answer)
+    except SQLAlchemyError as error:
+        # What the route did stands, and its client should hear so. The key stays in flight.
+        log.warning("idempotency_answer_lost", why=str(error).strip())
+
+
+class _Answer:
+    """Holds an answer back until its key is settled: who has heard it may come again at once.
+    A stream, or what is too long to keep, is passed on."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._held: list[Message] = []
+        self._bytes = 0
+        self._passes = False
+
+    async def __call__(self, message: Message) -> None:
+        if self._passes:
+            await self._send(message)
+            return
+        self._held.append(message)
+        if message["type"] == "http.response.start":
+            content_type = Headers(raw=message["headers"]).get("content-type", "")
+            self._passes = content_type.startswith("text/event-stream")
+        else:
+            self._bytes += len(message.get("body", b""))
+            self._passes = self._bytes > ANSWER_BYTES_MAX
+        if self._passes:
+            await self.flush()
+
+    def kept(self) -> StoredAnswer | None:
+        """None where there is nothing to keep."""
+        if self._passes or not self._held:
+            return None
+        start, *rest = self._held
+        status, headers = start["status"], Headers(raw=start["headers"])
+        if status >= 500 or status in _NOT_KEPT or "set-cookie" in headers:
+            return None
+        body = b"".join(message.get("body", b"") for message in rest)
+        return StoredAnswer(status, dict(headers.items()), body)
+
+    async def flush(self) -> None:
+        while self._held:
+            await self._send(self._held.pop(0))
