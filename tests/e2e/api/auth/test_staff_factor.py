@@ -8,12 +8,13 @@ import pytest
 from domain.accounts import Role
 from domain.media.states import Visibility
 from infra.models import Media
-from tests.e2e.api.auth.owners import Owner, Owners
+from tests.e2e.api.auth.owners import Owner, Owners, code_of
 from tests.e2e.api.published import Publisher
 from tests.harness.authenticator import Authenticator
 from tests.harness.rows import MakeUser
 
 MEDIA = "/api/v1/media"
+QUEUE = "/api/v1/admin/creator-applications"
 
 
 @pytest.fixture
@@ -44,6 +45,22 @@ def test_staff_are_fans_until_they_sign_in_with_a_second_factor(
     signed_in = by_code(staff)
     assert release(staff.client, held) == 404, "setting it up proves nothing yet"
     assert release(signed_in, held) == 204
+
+
+@pytest.mark.parametrize("role", [Role.MODERATOR, Role.ADMIN])
+def test_a_staff_route_says_what_is_missing_and_leaves_the_way_to_it_open(
+    owners: Owners, role: Role
+) -> None:
+    staff = owners.make(role=role)
+    refused = staff.client.get(QUEUE)
+    assert code_of(refused) == (403, "second_factor_required")
+    signed_in = by_code(staff)
+    assert signed_in.get(QUEUE).status_code == 200
+    assert code_of(staff.client.get(QUEUE)) == (403, "second_factor_required")
+
+
+def test_a_fan_with_a_second_factor_is_no_staff(owners: Owners) -> None:
+    assert code_of(by_code(owners.make()).get(QUEUE)) == (403, "staff_only")
 
 
 def test_staff_may_step_up_in_place_of_signing_in_again(owners: Owners, held: Media) -> None:
