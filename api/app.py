@@ -22,6 +22,8 @@ from api.auth import (
     step_up,
     totp,
 )
+from api.auth.callers import ACCESS_COOKIE_SCHEME, ACCESS_TOKEN_SCHEME
+from api.auth.cookies import ACCESS_COOKIE
 from api.contract.layers import install_layers
 from api.creators import applications, creator_settings, follows, profiles
 from api.media import delivery, events, items, playback, uploads
@@ -48,6 +50,17 @@ TAGS = [
 ]
 
 
+ROUTERS = (
+    # Routes are tried in this order, so what is asked for most stands first.
+    *(items, playback, lists, posts, delivery),
+    *(timing, reactions, comments, events, uploads),
+    *(account, own_lists, creator_settings, follows, applications, profiles),
+    *(registering, signing_in, sessions, passwords, keys),
+    *(second_factor, passkey_sign_in, step_up, totp, passkeys),
+    *(health, docs),
+)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The API on these settings. Nothing is connected until its lifespan begins."""
 
@@ -68,16 +81,9 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     install_problem_handlers(app)
-    for module in (registering, signing_in, sessions, passwords, keys):
-        app.include_router(module.router)
-    for module in (second_factor, passkey_sign_in, step_up, totp, passkeys):
-        app.include_router(module.router)
-    for module in (account, own_lists, creator_settings, follows, applications, profiles):
-        app.include_router(module.router)
-    for module in (posts, timing, reactions, comments, lists):
-        app.include_router(module.router)
-    for module in (uploads, playback, items, events, delivery, health, docs):
-        app.include_router(module.router)
+    for module in ROUTERS:
+        # Their paths are whole already; a router that is included is matched twice.
+        app.router.routes.extend(module.router.routes)
     install_layers(app, settings)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way.
     return app
@@ -95,6 +101,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
         )
         _describe_problems(document)
+        _describe_cookies(document)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -110,3 +117,18 @@ def _describe_problems(document: dict[str, Any]) -> None:
             operation["responses"].pop("422", None)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+
+
+def _describe_cookies(document: dict[str, Any]) -> None:
+    """Wherever a token is taken from the header, it is taken from the cookie as well."""
+    document["components"]["securitySchemes"][ACCESS_COOKIE_SCHEME] = {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": ACCESS_COOKIE,
+        "description": "The same token for browsers, which sign in with mode `cookie`. Counts "
+        "where there is no `Authorization` header.",
+    }
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if {ACCESS_TOKEN_SCHEME: []} in operation.get("security", ()):
+                operation["security"].append({ACCESS_COOKIE_SCHEME: []})

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import structlog
 from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
 
 from api.auth.cookies import ACCESS_COOKIE
 from api.auth.tokens import TokenKeys, invalid_token
@@ -17,6 +18,8 @@ from domain.access import Caller
 from domain.errors import Unauthenticated
 from infra.settings import Settings
 
+ACCESS_TOKEN_SCHEME, ACCESS_COOKIE_SCHEME = "accessToken", "accessCookie"
+"""As the document names them; a request needs one of the two."""
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _UNKNOWN_COUNTRIES = frozenset({"XX", "T1", "ZZ"})
 """What CDNs say where they don't know, or of the Tor network."""
@@ -35,35 +38,42 @@ class SignedIn:
         return Caller(self.user_id, self.session_id, self.country)
 
 
-_bearer = HTTPBearer(
-    auto_error=False,
-    scheme_name="accessToken",
-    bearerFormat="JWT",
-    description="A short-lived JWT; `POST /auth/login` and `POST /auth/refresh` give it out.",
-)
-_cookie = APIKeyCookie(
-    name=ACCESS_COOKIE,
-    auto_error=False,
-    scheme_name="accessCookie",
-    description="The same token for browsers, which sign in with mode `cookie`. Counts where "
-    "there is no `Authorization` header.",
-)
-_Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
-_Cookie = Annotated[str | None, Security(_cookie)]
+class _CallerFromToken(SecurityBase):
+    """Reads the token from the header or, where there is none, from the cookie.
+
+    One dependency that answers with the caller, and not one for each place with a third that
+    puts them together: they are resolved anew for each request, and a hot read notices.
+    """
+
+    def __init__(self) -> None:
+        self.scheme_name = ACCESS_TOKEN_SCHEME
+        self.model = HTTPBearerModel(
+            bearerFormat="JWT",
+            description="A short-lived JWT; `POST /auth/login` and `POST /auth/refresh` give it "
+            "out.",
+        )
+
+    async def __call__(self, request: Request) -> Caller:
+        parts = request.app.state.parts
+        country = country_of(request, parts.settings)
+        token = _token_of(request)
+        if token is None:
+            if "authorization" in request.headers:
+                raise invalid_token()
+            return Caller(None, country=country)
+        keys: TokenKeys = parts.token_keys
+        caller = keys.verify(token, now=int(time.time()))
+        structlog.contextvars.bind_contextvars(user_id=caller.user_id)
+        return caller if country is None else replace(caller, country=country)
 
 
-async def _caller(request: Request, credentials: _Credentials, cookie: _Cookie) -> Caller:
-    parts = request.app.state.parts
-    country = country_of(request, parts.settings)
-    if credentials is None and "authorization" in request.headers:
-        raise invalid_token()
-    token = credentials.credentials if credentials else cookie
-    if token is None:
-        return Caller(None, country=country)
-    keys: TokenKeys = parts.token_keys
-    caller = keys.verify(token, now=int(time.time()))
-    structlog.contextvars.bind_contextvars(user_id=caller.user_id)
-    return replace(caller, country=country)
+def _token_of(request: Request) -> str | None:
+    """A header that is no bearer token counts as none, and hides the cookie."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return request.cookies.get(ACCESS_COOKIE) or None
+    scheme, _, token = header.partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def named_caller(request: Request) -> Caller | None:
@@ -71,11 +81,8 @@ def named_caller(request: Request) -> Caller | None:
 
     None where there is no token, or none that counts: the route is the one to refuse that.
     """
-    token = request.cookies.get(ACCESS_COOKIE)
-    if "authorization" in request.headers:
-        scheme, _, token = request.headers["authorization"].partition(" ")
-        token = token.strip() if scheme.lower() == "bearer" else None
-    if not token:
+    token = _token_of(request)
+    if token is None:
         return None
     keys: TokenKeys = request.app.state.parts.token_keys
     try:
@@ -84,13 +91,16 @@ def named_caller(request: Request) -> Caller | None:
         return None
 
 
-async def _signed_in(caller: Annotated[Caller, Depends(_caller)]) -> SignedIn:
+_caller = _CallerFromToken()
+
+
+async def _signed_in(caller: Annotated[Caller, Security(_caller)]) -> SignedIn:
     if caller.user_id is None:
         raise Unauthenticated("This needs an access token: `Authorization: Bearer …`.")
     return SignedIn(caller.user_id, caller.session_id, caller.country)
 
 
-AnyCaller = Annotated[Caller, Depends(_caller)]
+AnyCaller = Annotated[Caller, Security(_caller)]
 """Dependency of routes that somebody not signed in may use; a bad token is still refused."""
 SignedInCaller = Annotated[SignedIn, Depends(_signed_in)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -34,12 +35,12 @@ class ViewerAddresses:
         `overrides` are headers of the answer. A CDN can't be relied on to set them, therefore
         such URLs go to storage, and so does quarantine.
         """
-        at = signed_at(datetime.now(UTC), ttl_seconds=ttl_seconds)
         if overrides:
+            at = signed_at(datetime.now(UTC), ttl_seconds=ttl_seconds)
             return self._signer.sign(
                 "GET", bucket, key, ttl_seconds=ttl_seconds, now=at, query=overrides
             )
-        return self._signed(bucket, key, ttl_seconds, at)
+        return self._signed(bucket, key, ttl_seconds, int(time.time()) // _step(ttl_seconds))
 
     def lasting(self, bucket: str, key: str) -> str:
         """The address of an object that anyone may fetch at any time."""
@@ -49,7 +50,8 @@ class ViewerAddresses:
         address = self._signer.address(bucket)
         return f"{address.origin}{address.path}{quote(key, safe='/')}"
 
-    def _sign(self, bucket: str, key: str, ttl_seconds: int, at: datetime) -> str:
+    def _sign(self, bucket: str, key: str, ttl_seconds: int, step: int) -> str:
+        at = datetime.fromtimestamp(step * _step(ttl_seconds), UTC)
         base_url = self._settings.cdn_base_url
         if base_url and bucket != self._settings.s3_bucket_quarantine:
             return cdn_url(
@@ -64,6 +66,10 @@ class ViewerAddresses:
 def signed_at(now: datetime, *, ttl_seconds: int) -> datetime:
     """The moment that an address of such a life bears: `now` rounded down to tenths of that
     life. The address holds for nine tenths of it at least."""
-    step_seconds = max(1, ttl_seconds // 10)
+    step_seconds = _step(ttl_seconds)
     seconds = int(now.timestamp())
     return datetime.fromtimestamp(seconds - seconds % step_seconds, UTC)
+
+
+def _step(ttl_seconds: int) -> int:
+    return max(1, ttl_seconds // 10)
