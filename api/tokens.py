@@ -1,4 +1,4 @@
-"""Small commands for accounts, rights and tokens, until accounts are built.
+"""Small commands for accounts, rights and tokens, for whoever runs the platform.
 
     python -m api.tokens create-user --handle mia --role creator
     python -m api.tokens grant --fan tom --creator mia [--media ID] [--days 30]

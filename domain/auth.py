@@ -39,6 +39,8 @@ class MailKind(StrEnum):
     RESET_PASSWORD = "reset_password"
     SECURITY_NOTICE = "security_notice"
     """A credential was changed, added or taken away."""
+    APPLICATION_DECIDED = "application_decided"
+    """Staff said yes or no to somebody's wish to publish."""
 
 
 class SessionEnd(StrEnum):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from domain.accounts import ApplicationState
 from domain.auth import MailKind
 from domain.mails import SecurityEvent, mail_token
 
@@ -76,7 +77,8 @@ class MailFacts:
     created_at: datetime
     expires_at: datetime | None
     facts: Mapping[str, Any]
-    """Of a security notice: `event` (a `SecurityEvent`), and where known `device` and `ip`."""
+    """Of a security notice: `event` (a `SecurityEvent`), and where known `device` and `ip`.
+    Of a decision on an application: `state`, and with a rejection `reason` and `again_at`."""
 
 
 def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
@@ -97,6 +99,8 @@ def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
             return _reset(mail, url, key)
         case MailKind.SECURITY_NOTICE:
             return _security_notice(mail, url)
+        case MailKind.APPLICATION_DECIDED:
+            return _application_decided(mail, url)
 
 
 def _verify(mail: MailFacts, url: str, key: bytes) -> Letter:
@@ -164,6 +168,39 @@ def _security_notice(mail: MailFacts, url: str) -> Letter:
             Link("Security settings", f"{url}{SECURITY_PATH}"),
         ),
     )
+
+
+def _application_decided(mail: MailFacts, url: str) -> Letter:
+    if mail.facts.get("state") == ApplicationState.APPROVED:
+        subject, said = "You can publish now", _approved(url)
+    else:
+        subject, said = "Your application", _rejected(mail)
+    return Letter(
+        subject,
+        (
+            f"Hello {mail.handle},",
+            *said,
+            "If you did not apply, somebody else uses your account. Set a new password:",
+            Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
+        ),
+    )
+
+
+def _approved(url: str) -> tuple[str | Link, ...]:
+    return (
+        "your application to be a creator was approved. You can publish from now on.",
+        Link("Begin", url),
+    )
+
+
+def _rejected(mail: MailFacts) -> tuple[str, ...]:
+    said = ["we can't approve your application to be a creator."]
+    if reason := mail.facts.get("reason"):
+        said += ["What our staff wrote:", str(reason)]
+    if again_at := mail.facts.get("again_at"):
+        moment = datetime.fromisoformat(str(again_at))
+        said.append(f"You may apply again from {_moment(moment)} on.")
+    return tuple(said)
 
 
 def _token(mail: MailFacts, key: bytes) -> str:

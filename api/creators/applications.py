@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Response
 
 from api import API_PREFIX
 from api.auth.callers import SignedIn, SignedInCaller
+from api.auth.mailing import begin_mail
 from api.auth.standing import StaffCaller
 from api.creators import schemas
 from api.parts import ApiParts, Parts
@@ -82,62 +84,69 @@ async def get_queue(
     )
 
 
-@router.post(
-    f"{QUEUE}/{{application_id}}/approve", operation_id="approveApplication", tags=["admin"]
-)
-async def approve(
-    application_id: UUID,
-    request: Request,
+@dataclass(frozen=True)
+class _Decider:
+    """A moderator who is about to decide."""
+
+    parts: Parts
+    caller: SignedIn
+    background: BackgroundTasks
+    request_id: str | None
+
+    async def decide(
+        self, application_id: UUID, verdict: ApplicationState, reason: str | None = None
+    ) -> schemas.QueuedApplicationBody:
+        parts = self.parts
+        async with async_transaction(parts.engine) as session:
+            mail_id = await decide_application(
+                session,
+                await load_caller(session, self.caller.caller),
+                str(application_id),
+                verdict=verdict,
+                reason=reason,
+                now=parts.now(),
+                request_id=self.request_id,
+            )
+        if mail_id is not None:
+            self.background.add_task(begin_mail, parts, mail_id)
+        return _queued_body(parts, await open_application(parts.reads, str(application_id)))
+
+
+async def _decider(
     staff: StaffCaller,
     caller: SignedInCaller,
     parts: ApiParts,
-) -> schemas.QueuedApplicationBody:
-    """For moderators: make the applicant a creator. Repeating it is safe.
+    background: BackgroundTasks,
+    request: Request,
+) -> _Decider:
+    del staff  # Asked for, because it refuses everybody else.
+    return _Decider(parts, caller, background, request.scope.get("request_id"))
+
+
+Decider = Annotated[_Decider, Depends(_decider)]
+
+
+@router.post(
+    f"{QUEUE}/{{application_id}}/approve", operation_id="approveApplication", tags=["admin"]
+)
+async def approve(application_id: UUID, decider: Decider) -> schemas.QueuedApplicationBody:
+    """For moderators: make the applicant a creator, and tell them. Repeating it is safe.
 
     409 if somebody else has decided meanwhile.
     """
-    del staff  # Asked for, because it refuses everybody else.
-    return await _decide(parts, request, caller, application_id, ApplicationState.APPROVED, None)
+    return await decider.decide(application_id, ApplicationState.APPROVED)
 
 
 @router.post(f"{QUEUE}/{{application_id}}/reject", operation_id="rejectApplication", tags=["admin"])
 async def reject(
-    application_id: UUID,
-    rejection: schemas.RejectionCreate,
-    request: Request,
-    staff: StaffCaller,
-    caller: SignedInCaller,
-    parts: ApiParts,
+    application_id: UUID, rejection: schemas.RejectionCreate, decider: Decider
 ) -> schemas.QueuedApplicationBody:
-    """For moderators: say no, and why. Repeating it is safe; the first reason stands.
+    """For moderators: say no and why, and tell the applicant. Repeating it is safe; the first
+    reason stands.
 
     409 if somebody else has decided meanwhile.
     """
-    del staff  # Asked for, because it refuses everybody else.
-    return await _decide(
-        parts, request, caller, application_id, ApplicationState.REJECTED, rejection.reason
-    )
-
-
-async def _decide(
-    parts: Parts,
-    request: Request,
-    caller: SignedIn,
-    application_id: UUID,
-    verdict: ApplicationState,
-    reason: str | None,
-) -> schemas.QueuedApplicationBody:
-    async with async_transaction(parts.engine) as session:
-        await decide_application(
-            session,
-            await load_caller(session, caller.caller),
-            str(application_id),
-            verdict=verdict,
-            reason=reason,
-            now=parts.now(),
-            request_id=request.scope.get("request_id"),
-        )
-    return _queued_body(parts, await open_application(parts.reads, str(application_id)))
+    return await decider.decide(application_id, ApplicationState.REJECTED, rejection.reason)
 
 
 def _own_body(application: Application) -> schemas.ApplicationBody:

@@ -1,4 +1,4 @@
-"""Accounts and rights, as far as small commands need them until accounts are built.
+"""Accounts and rights, as far as the small commands of whoever runs the platform need them.
 
 Every function runs inside the caller's transaction and writes its audit entry there.
 """

@@ -39,7 +39,9 @@ def test_links_carry_the_token_where_no_server_sees_it(kind: MailKind, path: str
     assert "once, until 2 March 2026, 13:05 UTC" in written.as_text()
 
 
-@pytest.mark.parametrize("kind", [MailKind.ALREADY_REGISTERED, MailKind.SECURITY_NOTICE])
+@pytest.mark.parametrize(
+    "kind", [MailKind.ALREADY_REGISTERED, MailKind.SECURITY_NOTICE, MailKind.APPLICATION_DECIDED]
+)
 def test_other_mails_carry_no_token(kind: MailKind) -> None:
     assert "token" not in letter(kind).as_text()
 
@@ -66,6 +68,21 @@ def test_a_notice_says_what_happened_when_and_where() -> None:
         "Time: 1 March 2026, 13:05 UTC\nDevice: Firefox on Linux\nAddress: 192.0.2.1"
         in notice.as_text()
     )
+
+
+def test_who_may_publish_now_hears_so() -> None:
+    approved = letter(MailKind.APPLICATION_DECIDED, state="approved")
+    assert approved.subject == "You can publish now"
+    assert "was approved" in approved.as_text()
+
+
+def test_who_may_not_publish_hears_why_and_when_to_ask_again() -> None:
+    facts = {"reason": "Tell us <more>.", "again_at": "2026-03-15T13:05:00+00:00"}
+    rejected = letter(MailKind.APPLICATION_DECIDED, state="rejected", **facts)
+    assert rejected.subject == "Your application"
+    assert "Tell us <more>." in rejected.as_text()
+    assert "Tell us &lt;more&gt;." in rejected.as_html()
+    assert "again from 15 March 2026, 13:05 UTC on" in rejected.as_text()
 
 
 def test_what_a_client_says_of_itself_makes_no_letter_of_its_own() -> None:

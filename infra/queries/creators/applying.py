@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Caller
 from domain.accounts import ApplicationState, Role
 from domain.applications import DecidedApplication, LastApplication, check_may_apply, is_repeat
+from domain.auth import MailKind
 from domain.errors import Conflict, NotFound
 from domain.paging import Keyset
 from infra.ids import new_id
 from infra.models import AuditEntry, Creator, CreatorApplication, User
 from infra.queries import audit
 from infra.queries.access.gathering import VIEWER
+from infra.queries.auth.mails import write_mail
 from infra.queries.callers import session_ended
 from infra.queries.people import PERSON, PERSON_WIDTH, Person, person_from
 from infra.reads import ReadPool, Row
@@ -114,11 +116,12 @@ async def decide_application(
     reason: str | None,
     now: datetime,
     request_id: str | None,
-) -> User | None:
+) -> str | None:
     """Approve or reject; with an approval the applicant is a creator at once.
 
     Returns:
-        The applicant, or None where `staff` had decided just so before.
+        The id of the mail that tells the applicant, for `begin_mail`; None where there is none:
+        `staff` had decided just so before, or there is no address to write to.
 
     Raises:
         NotFound: `application_not_found`.
@@ -141,7 +144,7 @@ async def decide_application(
         await _make_creator(session, applicant, now)
     action = f"creator_application.{verdict.value}"
     await _note(session, staff, action, application, request_id)
-    return applicant
+    return await _tell(session, applicant, application)
 
 
 async def own_application(reads: ReadPool, caller: Caller) -> Application:
@@ -197,6 +200,27 @@ async def _make_creator(session: AsyncSession, user: User, now: datetime) -> Non
         user.version += 1
         user.updated_at = now
     await session.execute(insert(Creator).values(user_id=user.id).on_conflict_do_nothing())
+
+
+async def _tell(
+    session: AsyncSession, applicant: User, application: CreatorApplication
+) -> str | None:
+    if applicant.email is None or applicant.email_verified_at is None:
+        return None
+    facts = {"state": application.state}
+    if application.reason is not None:
+        facts["reason"] = application.reason
+    last = LastApplication(ApplicationState(application.state), application.decided_at)
+    if last.again_at is not None:
+        facts["again_at"] = last.again_at.isoformat()
+    mail = await write_mail(
+        session,
+        user_id=applicant.id,
+        kind=MailKind.APPLICATION_DECIDED,
+        address=applicant.email,
+        facts=facts,
+    )
+    return mail.id
 
 
 async def _note(

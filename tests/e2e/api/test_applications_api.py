@@ -12,7 +12,7 @@ from sqlalchemy import Engine, func, select, update
 from domain.accounts import Role
 from infra.db import transaction
 from infra.ids import new_id
-from infra.models import AuditEntry, Creator, CreatorApplication, User
+from infra.models import AuditEntry, Creator, CreatorApplication, Mail, User
 from tests.e2e.api.people import CREATORS, ME, Json, close, refused, suspend
 from tests.harness.api import RunningApi
 from tests.harness.rows import MakeUser
@@ -154,6 +154,25 @@ def test_a_repeated_decision_changes_nothing(
     assert second.json() == first.json()
     refused(approve(client, application_id), 409, "application_decided")
     assert len(entries(engine)) == 2
+
+
+def test_the_applicant_is_told_once_by_mail(
+    api: RunningApi, fan: User, moderator: User, engine: Engine
+) -> None:
+    application_id = apply(api, fan)
+    client = api.client(moderator)
+    for _ in range(2):
+        assert reject(client, application_id).status_code == 200
+    with transaction(engine) as session:
+        [mail] = session.scalars(select(Mail))
+    again_at = api.client(fan).get(OWN).json()["may_apply_again_at"]
+    assert (mail.kind, mail.address, mail.user_id) == (
+        "application_decided",
+        "tom@example.com",
+        fan.id,
+    )
+    assert (mail.facts["state"], mail.facts["reason"]) == ("rejected", "Tell us more.")
+    assert datetime.fromisoformat(mail.facts["again_at"]) == datetime.fromisoformat(again_at)
 
 
 def test_nobody_decides_on_their_own_application(
