@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api import docs, health
+from api.admin import audit_log
+from api.admin import users as admin_users
 from api.auth import (
     keys,
     passkey_sign_in,
@@ -45,7 +47,10 @@ TAGS = [
     {"name": "posts", "description": "Write posts, publish them in time, read and like them."},
     {"name": "comments", "description": "What people say to posts."},
     {"name": "creators", "description": "Find and follow creators, and become one."},
-    {"name": "admin", "description": "What staff decide."},
+    {
+        "name": "admin",
+        "description": "For staff: accounts, roles, applications, and the audit log.",
+    },
     {"name": "health", "description": "For probes and monitoring."},
 ]
 
@@ -57,6 +62,7 @@ ROUTERS = (
     *(account, own_lists, creator_settings, follows, applications, profiles),
     *(registering, signing_in, sessions, passwords, keys),
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
+    *(admin_users, audit_log),
     *(health, docs),
 )
 

@@ -36,6 +36,11 @@ class Role(StrEnum):
         return self in (Role.MODERATOR, Role.ADMIN)
 
 
+def may_suspend(*, actor: Role, target: Role) -> bool:
+    """Moderators keep order among those who are not staff; staff answers to admins."""
+    return actor is Role.ADMIN or (actor is Role.MODERATOR and not target.is_staff)
+
+
 class ApplicationState(StrEnum):
     """Of an application to be a creator; the last two are final."""
 

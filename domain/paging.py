@@ -33,14 +33,40 @@ def keyset_from(cursor: str) -> Keyset:
     Raises:
         Invalid: `cursor_invalid`.
     """
+    packed = _unpacked(cursor, 24)
+    try:
+        moment = _EPOCH + timedelta(microseconds=int.from_bytes(packed[:8], "big"))
+    except OverflowError:
+        raise _cursor_invalid() from None
+    return Keyset(moment, str(uuid.UUID(bytes=packed[8:])))
+
+
+def cursor_for_number(number: int) -> str:
+    """As `cursor_for`, for lists in the order of a number."""
+    return base64.urlsafe_b64encode(number.to_bytes(8, "big")).decode().rstrip("=")
+
+
+def number_from(cursor: str) -> int:
+    """Read back what `cursor_for_number` made.
+
+    Raises:
+        Invalid: `cursor_invalid`.
+    """
+    return int.from_bytes(_unpacked(cursor, 8), "big") & (2**63 - 1)
+
+
+def _unpacked(cursor: str, size: int) -> bytes:
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        if len(packed) != 24:
-            raise ValueError(len(packed))
-        moment = _EPOCH + timedelta(microseconds=int.from_bytes(packed[:8], "big"))
-        return Keyset(moment, str(uuid.UUID(bytes=packed[8:])))
-    except (binascii.Error, ValueError, OverflowError):
-        raise Invalid(
-            "The cursor is not one that this list gave out. Start again without it.",
-            code="cursor_invalid",
-        ) from None
+    except (binascii.Error, ValueError):
+        raise _cursor_invalid() from None
+    if len(packed) != size:
+        raise _cursor_invalid()
+    return packed
+
+
+def _cursor_invalid() -> Invalid:
+    return Invalid(
+        "The cursor is not one that this list gave out. Start again without it.",
+        code="cursor_invalid",
+    )

@@ -33,6 +33,7 @@ class User(Base):
             postgresql_where=text("email IS NOT NULL AND email_verified_at IS NULL"),
         ),
         Index("ix_users_email", "email"),
+        Index("ix_users_handle_prefix", "handle", postgresql_ops={"handle": "text_pattern_ops"}),
         Index(
             "ix_users_search",
             "search_text",

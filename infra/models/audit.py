@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,6 +17,12 @@ class AuditEntry(Base):
         Index("ix_audit_log_subject_type_subject_id", "subject_type", "subject_id"),
         Index("ix_audit_log_actor_id_id", "actor_id", "id"),
         Index("ix_audit_log_action_id", "action", "id"),
+        Index("ix_audit_log_at", "at"),
+        Index(
+            "ix_audit_log_request_id",
+            "request_id",
+            postgresql_where=text("request_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

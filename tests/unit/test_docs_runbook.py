@@ -19,9 +19,14 @@ RETRIED = {"Unavailable", "StepBlocked", "Conflict", "NotFound", "Invalid", "Pre
 NOT_IN_STEPS = {
     "infra/reads.py",
     "infra/queries/access",
+    "infra/passwords.py",
     "infra/queries/accounts.py",
+    "infra/queries/admin",
     "infra/queries/auth",
+    "infra/queries/creators",
+    "infra/queries/posts",
     "infra/queries/uploads.py",
+    "infra/queries/users",
     "infra/storage/buckets.py",
 }
 """Used by the API, by commands and at start-up only."""

@@ -1,0 +1,102 @@
+"""Accounts for staff: find them, look at them, suspend them, change their role."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from api import API_PREFIX
+from api.admin import schemas
+from api.admin.desk import AdminDesk, Desk, StaffDesk
+from api.problems import PROBLEMS
+from domain.paging import Keyset, cursor_for, keyset_from
+from infra.queries.admin import acts
+from infra.queries.admin.users import StaffView, find_detail, search_users
+
+router = APIRouter(prefix=f"{API_PREFIX}/admin/users", tags=["admin"], responses=PROBLEMS)
+
+
+@router.get("", operation_id="searchUsers")
+async def search(query: Annotated[schemas.UserQuery, Query()], desk: StaffDesk) -> schemas.UserPage:
+    """Accounts, newest first: by what a handle begins with, by address, role and standing.
+
+    Audited as `user.searched`, with which conditions were given; addresses are not written down.
+    """
+    users, has_more = await search_users(
+        desk.parts.reads,
+        handle_prefix=query.handle,
+        email=query.email,
+        role=query.role,
+        standing=query.standing,
+        limit=query.limit,
+        after=keyset_from(query.cursor) if query.cursor is not None else None,
+    )
+    by = [name for name in ("handle", "email", "role", "standing") if getattr(query, name)]
+    await desk.note_look("user.searched", subject_type="user", by=by)
+    last = users[-1] if has_more else None
+    return schemas.UserPage(
+        data=[schemas.UserBody(**_fields(user)) for user in users],
+        next_cursor=cursor_for(Keyset(last.created_at, last.id)) if last else None,
+        has_more=has_more,
+    )
+
+
+@router.get("/{user_id}", operation_id="inspectUser")
+async def inspect(user_id: UUID, desk: StaffDesk) -> schemas.UserDetailBody:
+    """One account, whatever became of it. Audited as `user.viewed`."""
+    answer = await _detail(desk, user_id)
+    await desk.note_look("user.viewed", subject_type="user", subject_id=answer.id)
+    return answer
+
+
+@router.put("/{user_id}/role", operation_id="changeRole")
+async def change_role(
+    user_id: UUID, change: schemas.RoleChange, desk: AdminDesk
+) -> schemas.UserDetailBody:
+    """Give an account another role. For admins with a fresh proof, and never on oneself.
+
+    It counts from the next request on. Whoever becomes staff needs a second factor to act as
+    such; whoever is staff no longer stays signed in, with less.
+    """
+    async with desk.act_on(str(user_id), reason=change.reason) as act:
+        await acts.change_role(act, change.role)
+    return await _detail(desk, user_id)
+
+
+@router.post("/{user_id}/suspend", operation_id="suspendUser")
+async def suspend(user_id: UUID, why: schemas.StaffAct, desk: StaffDesk) -> schemas.UserDetailBody:
+    """Shut an account: it can't sign in, is shown nowhere, and all its sessions end at once.
+
+    Moderators may do that to fans and creators, admins to everybody but themselves.
+    """
+    async with desk.act_on(str(user_id), reason=why.reason) as act:
+        await acts.suspend(act)
+    return await _detail(desk, user_id)
+
+
+@router.post("/{user_id}/reinstate", operation_id="reinstateUser")
+async def reinstate(
+    user_id: UUID, why: schemas.StaffAct, desk: StaffDesk
+) -> schemas.UserDetailBody:
+    """Open a suspended account again, under the same rules. Its owner signs in anew."""
+    async with desk.act_on(str(user_id), reason=why.reason) as act:
+        await acts.reinstate(act)
+    return await _detail(desk, user_id)
+
+
+async def _detail(desk: Desk, user_id: UUID) -> schemas.UserDetailBody:
+    detail = await find_detail(desk.parts.reads, str(user_id), now=desk.parts.now())
+    return schemas.UserDetailBody(
+        **_fields(detail.user),
+        has_password=detail.has_password,
+        has_totp=detail.has_totp,
+        passkeys=detail.passkeys,
+        live_sessions=detail.live_sessions,
+    )
+
+
+def _fields(user: StaffView) -> dict[str, Any]:
+    return {**asdict(user), "standing": user.standing}

@@ -1,0 +1,1 @@
+"""What staff see of accounts and of the audit log, and what they do to accounts."""
