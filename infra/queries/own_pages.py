@@ -19,6 +19,10 @@ from infra.queries.people import (
 )
 from infra.reads import ReadPool, Row
 
+ME, MY_ROLE = "(SELECT v.id FROM viewer v)", "(SELECT v.role FROM viewer v)"
+"""The caller in conditions. A value and no join, so that rows come from an index in the order of
+the page and reading them ends when it is full."""
+
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
@@ -40,14 +44,14 @@ def own_page(columns: str, source: str, *, at: str, key: str) -> bytes:
     """A statement for `fetch_own_page`, the newest first.
 
     Args:
-        source: what follows FROM and joins to `viewer v`, with WHERE and conditions.
+        source: what follows FROM, with WHERE and conditions, one of them on `ME`.
         at, key: the sort key: a moment, and an id that no two rows share.
     """
     return f"""
 WITH {VIEWER},
 page AS MATERIALIZED (
     SELECT {at} AS page_at, {key} AS page_key, {columns}
-    FROM viewer v {source} AND {newest_first(at, key)}
+    FROM {source} AND {newest_first(at, key)}
     ORDER BY {at} DESC, {key} DESC
     LIMIT %(limit)s
 )

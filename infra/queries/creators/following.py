@@ -15,7 +15,7 @@ from domain.paging import Keyset
 from domain.profiles import profile_subject
 from infra.models import Block, Creator, Follow, User
 from infra.queries.creators.profiles import no_such_creator
-from infra.queries.own_pages import PeoplePage, fetch_own_page, own_page, people_page
+from infra.queries.own_pages import ME, MY_ROLE, PeoplePage, fetch_own_page, own_page, people_page
 from infra.queries.people import (
     LIVE_CREATOR,
     PERSON,
@@ -27,19 +27,19 @@ from infra.reads import ReadPool
 
 _FOLLOWING = own_page(
     f"{PERSON}, f.created_at",
-    f"""JOIN follows f ON f.fan_id = v.id
+    f"""follows f
     JOIN users u ON u.id = f.creator_id
     JOIN creators c ON c.user_id = u.id
-    WHERE {LIVE_CREATOR}
-      AND (v.role IN ('moderator', 'admin')
+    WHERE f.fan_id = {ME} AND {LIVE_CREATOR}
+      AND ({MY_ROLE} IN ('moderator', 'admin')
            OR (%(country)s::text = ANY (c.blocked_countries)) IS NOT TRUE)""",
     at="f.created_at",
     key="f.creator_id",
 )
 _FOLLOWERS = own_page(
     f"{PERSON}, f.created_at",
-    f"""JOIN follows f ON f.creator_id = v.id
-    JOIN users u ON u.id = f.fan_id WHERE {SHOWN} AND {shows("show_follows")}""",
+    f"""follows f JOIN users u ON u.id = f.fan_id
+    WHERE f.creator_id = {ME} AND {SHOWN} AND {shows("show_follows")}""",
     at="f.created_at",
     key="f.fan_id",
 )

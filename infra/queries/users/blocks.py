@@ -15,14 +15,13 @@ from domain.access import Caller
 from domain.errors import Invalid, NotFound
 from domain.paging import Keyset
 from infra.models import Block, Creator, Follow, User
-from infra.queries.own_pages import PeoplePage, fetch_own_page, own_page, people_page
+from infra.queries.own_pages import ME, PeoplePage, fetch_own_page, own_page, people_page
 from infra.queries.people import PERSON, SHOWN
 from infra.reads import ReadPool
 
 _BLOCKED = own_page(
     f"{PERSON}, b.created_at",
-    f"""JOIN blocks b ON b.blocker_id = v.id
-    JOIN users u ON u.id = b.blocked_id WHERE {SHOWN}""",
+    f"blocks b JOIN users u ON u.id = b.blocked_id WHERE b.blocker_id = {ME} AND {SHOWN}",
     at="b.created_at",
     key="b.blocked_id",
 )

@@ -7,23 +7,23 @@ from datetime import datetime
 
 from domain.access import Caller, GrantSource
 from domain.paging import Keyset
-from infra.queries.own_pages import fetch_own_page, own_page
+from infra.queries.own_pages import ME, fetch_own_page, own_page
 from infra.queries.people import PERSON, PERSON_WIDTH, SHOWN, Person, person_from
 from infra.reads import ReadPool, Row
 
 _RIGHTS = own_page(
     f"""{PERSON}, e.id::text, e.source, e.media_id::text, e.post_id::text, e.tier_id::text,
     t.name, e.starts_at, e.expires_at""",
-    f"""JOIN entitlements e ON e.fan_id = v.id
+    f"""entitlements e
     JOIN users u ON u.id = e.creator_id
     LEFT JOIN tiers t ON t.id = e.tier_id
-    WHERE {SHOWN} AND e.starts_at <= %(now)s
+    WHERE e.fan_id = {ME} AND {SHOWN} AND e.starts_at <= %(now)s
       AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
       AND (e.revoked_at IS NULL OR e.revoked_at > %(now)s)
       AND NOT EXISTS (SELECT FROM blocks b
-          WHERE b.blocker_id = e.creator_id AND b.blocked_id = v.id)
+          WHERE b.blocker_id = e.creator_id AND b.blocked_id = {ME})
       AND NOT EXISTS (SELECT FROM blocks b
-          WHERE b.blocker_id = v.id AND b.blocked_id = e.creator_id)""",
+          WHERE b.blocker_id = {ME} AND b.blocked_id = e.creator_id)""",
     at="e.created_at",
     key="e.id",
 )
