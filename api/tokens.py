@@ -1,7 +1,7 @@
 """Small commands for accounts, rights and tokens, for whoever runs the platform.
 
     python -m api.tokens create-user --handle mia --role creator
-    python -m api.tokens grant --fan tom --creator mia [--media ID] [--days 30]
+    python -m api.tokens grant --fan tom --creator mia [--media ID | --post ID] [--days 30]
     python -m api.tokens revoke --fan tom --creator mia
     python -m api.tokens mint --user tom [--ttl-seconds 600]
 
@@ -68,6 +68,7 @@ def _run(options: argparse.Namespace, session: Session, settings: Settings) -> s
         fan_id=fan_id,
         creator_id=creator_id,
         media_id=options.media,
+        post_id=options.post,
         expires_at=now + timedelta(days=options.days) if options.days else None,
         operator=options.operator,
     )
@@ -93,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--fan", required=True, help="handle or id")
         command.add_argument("--creator", required=True, help="handle or id")
         if name == "grant":
-            command.add_argument("--media", help="id; without it the right is on everything")
+            subject = command.add_mutually_exclusive_group()
+            subject.add_argument("--media", help="id of the only media that is given")
+            subject.add_argument("--post", help="id of the only post that is given")
             command.add_argument("--days", type=int, help="without it the right has no end")
     return parser
 

@@ -33,7 +33,11 @@ __all__ = ["PARTS", "ROOT", "PartStatus", "Stack", "StackFailed", "settings_from
 
 PARTS: tuple[Part, ...] = (Postgres(), Valkey(), S3(), Temporal(), Clamd(), Mail())
 
-LIMITS = {"RATE_LIMIT_API_PER_MINUTE": "6000", "RATE_LIMIT_UPLOADS_PER_MINUTE": "600"}
+LIMITS = {
+    "RATE_LIMIT_API_PER_MINUTE": "6000",
+    "RATE_LIMIT_UPLOADS_PER_MINUTE": "600",
+    "RATE_LIMIT_AUTH_PER_15_MINUTES": "300",
+}
 """Here one address and one account stand for all clients that there are."""
 
 Report = Callable[[str, str], None]

@@ -15,19 +15,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from devstack.demo import scenes
+from devstack.demo import people, scenes
 from devstack.demo.scenes import Stage
 from devstack.part import PartFailed
-from devstack.people import ensure_person
 from devstack.ports import NoFreePort
 from devstack.running import running_stack
 from devstack.stack import Stack, StackFailed, settings_from
-from domain.accounts import Role
 from infra.settings import Settings
 
 STACK_STARTS = "The stack starts"
 SCENES: tuple[tuple[str, Callable[[Stage], Awaitable[str]]], ...] = (
+    ("Mia, Tom and Sam register; Mia becomes a creator", people.come_and_apply),
     ("Mia uploads a video and two photos, straight to storage", scenes.upload_and_watch),
+    ("Mia posts, for subscribers and for sale", people.post_and_sell),
     ("Tom, who has paid, plays the video; Sam, who has not, can't", scenes.play_as_viewers),
     ("Tom's right ends, and with it playback", scenes.revoke_and_refuse),
     ("An infected file and a decompression bomb are refused", scenes.refuse_bad_files),
@@ -85,9 +85,6 @@ def make_stage(stack: Stack, settings: Settings, console: Console, folder: Path)
         settings=settings,
         console=console,
         folder=folder,
-        mia=ensure_person(settings, "mia", Role.CREATOR),
-        tom=ensure_person(settings, "tom", Role.FAN),
-        sam=ensure_person(settings, "sam", Role.FAN),
     )
 
 

@@ -10,16 +10,15 @@ from infra.queries.accounts import grant_gift, revoke_rights
 from infra.settings import Settings
 
 
-def grant(settings: Settings, *, fan: Person, creator: Person) -> None:
-    """A gift of everything that the creator publishes."""
+def grant(settings: Settings, *, fan: Person, creator: Person, post_id: str | None = None) -> None:
+    """A gift of one post, or of all that the creator's subscribers see."""
     engine = make_engine(settings)
     with transaction(engine) as session:
         grant_gift(
             session,
             fan_id=fan.id,
             creator_id=creator.id,
-            media_id=None,
-            expires_at=None,
+            post_id=post_id,
             operator="demo",
         )
     engine.dispose()

@@ -42,13 +42,24 @@ class Stage:
     settings: Settings
     console: Console
     folder: Path
-    mia: Person
-    tom: Person
-    sam: Person
+    people: dict[str, Person] = field(default_factory=dict)
+    """Who has come so far, by their names in the story."""
     media: dict[str, str] = field(default_factory=dict)
     """Media ids by what they are in the story."""
     outcomes: list[tuple[str, str, str]] = field(default_factory=list)
     """`(title, result, media id)` for the table at the end."""
+
+    @property
+    def mia(self) -> Person:
+        return self.people["mia"]
+
+    @property
+    def tom(self) -> Person:
+        return self.people["tom"]
+
+    @property
+    def sam(self) -> Person:
+        return self.people["sam"]
 
     def client(self, person: Person | None) -> ApiClient:
         return ApiClient(self.settings.api_public_url, person.token if person else None)
@@ -117,7 +128,7 @@ async def play_as_viewers(stage: Stage) -> str:
         whole = (await tom.media(video))["duration_seconds"]
         expect(abs(seconds - whole) <= max(0.05, whole * 0.01), f"{seconds} s of {whole} s played")
         expect(sound > whole * 0.9, f"{sound} s of sound in {whole} s of video")
-        refused = await _refused(sam, video)
+        refused = await refusal(sam, video)
         expect(refused.status == 402, f"a stranger got {refused.status}")
         expect(bool(refused.body["offers"]), "the refusal names no offer")
         seen = await sam.media(video)
@@ -128,7 +139,12 @@ async def play_as_viewers(stage: Stage) -> str:
     return f"{seconds:.1f} s decoded for Tom; Sam got 402 with offers: {offers}"
 
 
-async def _refused(client: ApiClient, media_id: str) -> Problem:
+async def refusal(client: ApiClient, media_id: str) -> Problem:
+    """The problem that a playback is answered with.
+
+    Raises:
+        SceneFailed: it was granted.
+    """
     try:
         await client.playback(media_id)
     except Problem as problem:
@@ -150,7 +166,7 @@ async def revoke_and_refuse(stage: Stage) -> str:
     async with stage.client(stage.tom) as tom:
         playback = await tom.playback(video)
         revoke(stage.settings, fan=stage.tom, creator=stage.mia)
-        problem = await _refused(tom, video)
+        problem = await refusal(tom, video)
         expect(problem.status == 402, f"after revocation Tom got {problem.status}")
         answer = await tom.fetch(playback["hls_url"])
         expect(answer.status_code >= 400, "an old playlist address still opens")

@@ -16,7 +16,7 @@ from domain.access import GrantSource
 from domain.accounts import Role, check_handle
 from domain.errors import NotFound
 from infra.ids import new_id
-from infra.models import AuditEntry, Creator, Entitlement, Media, User
+from infra.models import AuditEntry, Creator, Entitlement, Media, Post, User
 from infra.queries import audit
 from infra.queries.users.editing import handle_taken
 
@@ -61,15 +61,21 @@ def grant_gift(
     *,
     fan_id: str,
     creator_id: str,
-    media_id: str | None,
-    expires_at: datetime | None,
+    media_id: str | None = None,
+    post_id: str | None = None,
+    expires_at: datetime | None = None,
     operator: str,
 ) -> str:
-    """A right on one media, or on everything of a creator; returns the entitlement's id.
+    """A right on one media, on one post, or on all that every tier of a creator opens; returns
+    the entitlement's id.
 
     Raises:
-        NotFound: the media is not this creator's.
+        NotFound: the media or the post is not this creator's.
     """
+    if post_id is not None:
+        author_id = session.scalar(select(Post.creator_id).where(Post.id == post_id))
+        if author_id != creator_id:
+            raise NotFound("The creator has no such post.", code="post_not_found")
     if media_id is not None:
         owner_id = session.scalar(select(Media.owner_id).where(Media.id == media_id))
         if owner_id != creator_id:
@@ -81,6 +87,7 @@ def grant_gift(
             fan_id=fan_id,
             creator_id=creator_id,
             media_id=media_id,
+            post_id=post_id,
             source=GrantSource.GIFT,
             expires_at=expires_at,
         )
@@ -94,6 +101,7 @@ def grant_gift(
         fan_id=fan_id,
         creator_id=creator_id,
         media_id=media_id or "",
+        post_id=post_id or "",
     )
     return entitlement_id
 
