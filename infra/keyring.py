@@ -36,6 +36,11 @@ class KeyRing:
         }
         self._current = next(iter(self._ciphers))
 
+    @property
+    def current_id(self) -> str:
+        """Of the key that wraps now."""
+        return self._current
+
     def wrap(self, raw: bytes) -> tuple[str, bytes]:
         """`(key_id, blob)` to store; the id is authenticated together with the bytes."""
         nonce = os.urandom(_NONCE_BYTES)

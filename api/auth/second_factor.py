@@ -23,7 +23,7 @@ from api.problems import PROBLEMS
 from domain.errors import Unauthenticated
 from domain.factors import CODE_ATTEMPTS_MAX, METHOD_OF, AuthMethod
 from infra.db import async_transaction
-from infra.models import AuthChallenge, User
+from infra.models import User
 from infra.queries.auth.challenges import (
     account_of_challenge,
     begin_attempt,
@@ -40,10 +40,11 @@ router = APIRouter(
 async def second_factor_options(given: ChallengeRequest, parts: ApiParts) -> AssertionBegun:
     """What a browser needs to answer for the second factor with a passkey."""
     async with async_transaction(parts.engine) as session:
-        challenge = await waiting_challenge(session, str(given.challenge_id), now=parts.now())
-        user = await _user_of(session, challenge)
-        options = await request_options(parts, session, user.id, challenge=challenge.challenge)
-    return AssertionBegun(challenge_id=challenge.id, public_key=options)
+        waiting = await waiting_challenge(session, str(given.challenge_id), now=parts.now())
+        options = await request_options(
+            parts, session, waiting.user_id, challenge=waiting.challenge
+        )
+    return AssertionBegun(challenge_id=str(given.challenge_id), public_key=options)
 
 
 @router.post("", operation_id="answerSecondFactor")
@@ -65,8 +66,8 @@ async def answer_second_factor(
     await limit_sign_in(request, parts, account=account)
     now, begun = parts.now(), None
     async with async_transaction(parts.engine) as session:
+        user = await _held_account(session, account)
         challenge = await begin_attempt(session, challenge_id, now=now)
-        user = await _user_of(session, challenge)
         require_open(user)
         proof = await prove_factor(
             parts, session, user, given, challenge=challenge.challenge, origin=origin
@@ -94,18 +95,18 @@ async def answer_second_factor(
     return answer_signed_in(parts, response, begun)
 
 
-async def _user_of(session: AsyncSession, challenge: AuthChallenge) -> User:
-    """Whose password was right, unless they have changed it since.
+async def _held_account(session: AsyncSession, user_id: str | None) -> User:
+    """Whose password was right. Its row is held, so that the password is not changed meanwhile;
+    before the challenge's, since who changes the password takes both in this order.
 
     Raises:
         Gone: `challenge_over`.
     """
     user: User | None = await session.scalar(
-        select(User).where(User.id == challenge.user_id, User.deleted_at.is_(None))
+        select(User)
+        .where(User.id == user_id, User.deleted_at.is_(None))
+        .with_for_update(read=True, key_share=True)
     )
     if user is None:
-        raise challenge_over()
-    changed = user.password_changed_at
-    if changed is not None and changed > challenge.created_at:
         raise challenge_over()
     return user

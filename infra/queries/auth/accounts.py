@@ -13,6 +13,7 @@ from domain.auth import MailKind, own_words
 from domain.mails import link_invalid, read_mail_token
 from infra.ids import new_id
 from infra.models import Mail, User
+from infra.queries.auth.challenges import void_challenges
 from infra.queries.users.editing import handle_taken
 from infra.reads import ReadPool
 
@@ -156,8 +157,10 @@ async def lock_unchanged(session: AsyncSession, credential: Credential) -> User 
 async def set_password(
     session: AsyncSession, user: User, password_hash: str, *, now: datetime
 ) -> None:
-    """Also voids every link to set a new one that was mailed before. Lock the account first."""
+    """Also voids every link to set a new one that was mailed before, and every sign-in by the
+    old one that waits for its second factor. Lock the account first."""
     user.password_hash, user.password_changed_at = password_hash, now
+    await void_challenges(session, user.id, now=now)
     await session.execute(
         update(Mail)
         .where(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -14,6 +15,12 @@ from infra.ids import new_id
 from infra.models import AuthChallenge
 from infra.reads import ReadPool
 from infra.webauthn import new_challenge
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingChallenge:
+    user_id: str
+    challenge: bytes
 
 
 async def open_challenge(
@@ -112,24 +119,39 @@ async def begin_attempt(
 
 async def waiting_challenge(
     session: AsyncSession, challenge_id: str, *, now: datetime
-) -> AuthChallenge:
+) -> WaitingChallenge:
     """One that still waits for its second factor. Counts nothing.
 
     Raises:
         Gone: `challenge_over`.
     """
-    challenge: AuthChallenge | None = await session.scalar(
-        select(AuthChallenge).where(
-            AuthChallenge.id == challenge_id,
+    row = (
+        await session.execute(
+            select(AuthChallenge.user_id, AuthChallenge.challenge).where(
+                AuthChallenge.id == challenge_id,
+                AuthChallenge.kind == ChallengeKind.SECOND_FACTOR.value,
+                AuthChallenge.used_at.is_(None),
+                AuthChallenge.expires_at > now,
+                AuthChallenge.attempts < CODE_ATTEMPTS_MAX,
+            )
+        )
+    ).one_or_none()
+    if row is None or row.user_id is None:
+        raise challenge_over()
+    return WaitingChallenge(row.user_id, row.challenge)
+
+
+async def void_challenges(session: AsyncSession, user_id: str, *, now: datetime) -> None:
+    """End what was begun with a password that does not count any more. Lock the user first."""
+    await session.execute(
+        update(AuthChallenge)
+        .where(
+            AuthChallenge.user_id == user_id,
             AuthChallenge.kind == ChallengeKind.SECOND_FACTOR.value,
             AuthChallenge.used_at.is_(None),
-            AuthChallenge.expires_at > now,
-            AuthChallenge.attempts < CODE_ATTEMPTS_MAX,
         )
+        .values(used_at=now)
     )
-    if challenge is None:
-        raise challenge_over()
-    return challenge
 
 
 def challenge_over() -> Gone:

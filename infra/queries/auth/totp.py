@@ -74,6 +74,9 @@ async def take_code(
     if step is None:
         return False
     row.last_step = step
+    if row.key_id != keys.current_id:
+        # So that an old master key can be dropped when all who sign in have done so.
+        row.key_id, row.secret_wrapped = keys.wrap(secret)
     return True
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -172,6 +174,21 @@ async def test_a_secret_is_not_stored_as_it_is(
         row = await session.get_one(TotpSecret, user.id)
     assert secret not in row.secret_wrapped
     assert keys.unwrap(row.key_id, row.secret_wrapped) == secret
+
+
+async def test_a_secret_moves_to_the_new_master_key_when_it_is_used(
+    async_engine: AsyncEngine, user: User, keys: KeyRing, settings: Settings
+) -> None:
+    secret = await set_up(async_engine, user, keys)
+    new_key = SecretStr(base64.b64encode(os.urandom(32)).decode())
+    rotated = KeyRing({"new": new_key, **settings.account_master_keys})
+    async with async_transaction(async_engine) as session:
+        code = code_at(secret, NOW)
+        assert await take_code(session, user_id=user.id, code=code, keys=rotated, now=NOW)
+    async with async_transaction(async_engine) as session:
+        row = await session.get_one(TotpSecret, user.id)
+    assert row.key_id == "new"
+    assert KeyRing({"new": new_key}).unwrap(row.key_id, row.secret_wrapped) == secret
 
 
 async def test_one_code_lets_one_of_many_in(

@@ -296,3 +296,26 @@ def test_the_last_way_in_stays_even_if_both_are_removed_at_once(
     assert sorted(each.status_code for each in answers) == [204, 409]
     [refused] = [each for each in answers if each.status_code == 409]
     assert code_of(refused) == (409, "last_way_in")
+
+
+def test_signing_in_while_passkeys_come_and_go_never_gets_stuck(
+    owners: Owners, accounts: Accounts
+) -> None:
+    """Rows are locked in one order everywhere; Postgres would end one of two that wait for each
+    other, as a 503."""
+    owner = owners.make()
+    kept = owner.with_passkey()
+
+    def come_and_go(_: int) -> list[int]:
+        added = owner.add_passkey(Authenticator())
+        removed = owner.delete(f"/passkeys/{added.json()['passkey']['id']}")
+        return [added.status_code, removed.status_code]
+
+    def use(_: int) -> list[int]:
+        # Counters of one device that is used everywhere at once come in any order.
+        return [answer_with(owner, kept).status_code, sign_in(accounts, kept).status_code]
+
+    with ThreadPoolExecutor(6) as pool:
+        changed, used = pool.map(come_and_go, range(8)), pool.map(use, range(16))
+        assert {status for each in changed for status in each} == {201, 204}
+        assert {status for each in used for status in each} <= {200, 401}

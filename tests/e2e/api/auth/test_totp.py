@@ -12,7 +12,7 @@ from domain.auth import MailKind
 from domain.factors import CODE_ATTEMPTS_MAX, RECOVERY_CODES
 from infra.db import transaction
 from infra.models import AuthChallenge, User
-from tests.e2e.api.auth.accounts import AUTH, Accounts
+from tests.e2e.api.auth.accounts import AUTH, OTHER_PASSWORD, PASSWORD, Accounts
 from tests.e2e.api.auth.owners import WRONG_CODE, Owners, code_of
 from tests.harness.authenticator import Authenticator
 
@@ -86,9 +86,7 @@ def test_after_five_tries_even_the_right_code_comes_too_late(owners: Owners) -> 
     assert owner.actions()[1:] == ["second_factor.refused"] * CODE_ATTEMPTS_MAX
 
 
-def test_a_challenge_ends_with_its_time_its_password_and_its_account(
-    owners: Owners, accounts: Accounts
-) -> None:
+def test_a_challenge_ends_with_its_time_and_its_account(owners: Owners, accounts: Accounts) -> None:
     owner = owners.make()
     phone, _ = owner.set_up_codes()
     past = datetime.now(UTC) - timedelta(seconds=1)
@@ -100,11 +98,21 @@ def test_a_challenge_ends_with_its_time_its_password_and_its_account(
     for column, code in (
         ({"suspended_at": past}, (403, "suspended")),
         ({"suspended_at": None, "deleted_at": past}, (410, "challenge_over")),
-        ({"deleted_at": None, "password_changed_at": datetime.now(UTC)}, (410, "challenge_over")),
     ):
         with transaction(accounts.engine) as session:
             session.execute(update(User).where(User.id == owner.user.id).values(**column))
         assert code_of(owner.answer(pending, code=phone.code())) == code
+
+
+def test_a_new_password_ends_what_was_begun_with_the_old_one(owners: Owners) -> None:
+    owner = owners.make()
+    phone, _ = owner.set_up_codes()
+    pending = owner.challenge()
+    change = {"current_password": PASSWORD, "new_password": OTHER_PASSWORD}
+    assert owner.post("/password/change", change).status_code == 204
+    assert code_of(owner.answer(pending, code=phone.code())) == (410, "challenge_over")
+    again = owner.accounts.login(owner.user, password=OTHER_PASSWORD).json()["challenge_id"]
+    assert owner.answer(again, code=phone.code()).status_code == 200
 
 
 def test_one_code_sent_ten_times_at_once_begins_one_session(owners: Owners) -> None:
