@@ -1,29 +1,41 @@
 """Small commands for accounts, rights and tokens, for whoever runs the platform.
 
     python -m api.tokens create-user --handle mia --role creator
+    python -m api.tokens invite --user mia --email mia@example.com
     python -m api.tokens grant --fan tom --creator mia [--media ID | --post ID] [--days 30]
     python -m api.tokens revoke --fan tom --creator mia
     python -m api.tokens mint --user tom [--ttl-seconds 600]
 
-Each prints one line: the id, the number of rights that ended, or the token.
+Each prints one line: an id, the number of rights that ended, or the token. An invitation is a
+mail with a link by which somebody sets their password; so the first admin comes in:
+
+    python -m api.tokens create-user --handle ada --role admin
+    python -m api.tokens invite --user ada --email ada@example.com
+
+Then they sign in and set up a second factor, without which nothing for staff opens.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import getpass
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.orm import Session
 
 from api.auth.tokens import mint_token
+from api.starting import TEMPORAL_FAULTS, TEMPORAL_SECONDS
 from domain.accounts import Role
 from domain.errors import FansworldError
 from infra.db import make_engine, transaction
-from infra.queries.accounts import create_user, find_user, grant_gift, revoke_rights
+from infra.queries.accounts import create_user, find_user, grant_gift, invite, revoke_rights
 from infra.settings import Settings, SettingsError, load_settings
+from infra.temporal import connect
+from workflows.mail.start import start_mail
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             with transaction(engine) as session:
                 line = _run(options, session, settings)
+            if options.command == "invite":
+                asyncio.run(_begin_mail(settings, mail_id=line))
         finally:
             engine.dispose()
     except (SettingsError, FansworldError) as error:
@@ -41,6 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(line)
     return 0
+
+
+async def _begin_mail(settings: Settings, *, mail_id: str) -> None:
+    temporal = await connect(settings, lazy=True)
+    try:
+        async with asyncio.timeout(TEMPORAL_SECONDS):
+            await start_mail(temporal, mail_id, queue_prefix=settings.task_queue_prefix)
+    except TEMPORAL_FAULTS:
+        print("Temporal does not answer; the sweep sends the mail when it does.", file=sys.stderr)
 
 
 def _run(options: argparse.Namespace, session: Session, settings: Settings) -> str:
@@ -51,6 +74,15 @@ def _run(options: argparse.Namespace, session: Session, settings: Settings) -> s
             handle=options.handle,
             role=Role(options.role),
             display_name=options.display_name,
+            operator=options.operator,
+        )
+    if options.command == "invite":
+        return invite(
+            session,
+            find_user(session, options.user),
+            email=options.email,
+            now=now,
+            expires_at=now + timedelta(seconds=settings.email_link_ttl_seconds),
             operator=options.operator,
         )
     if options.command == "mint":
@@ -85,6 +117,10 @@ def _parser() -> argparse.ArgumentParser:
     user.add_argument("--role", choices=[role.value for role in Role], default=Role.FAN.value)
     user.add_argument("--display-name")
 
+    inviting = commands.add_parser("invite", help="mail a link to set a password")
+    inviting.add_argument("--user", required=True, help="handle or id")
+    inviting.add_argument("--email", type=_address, help="where the account has none yet")
+
     mint = commands.add_parser("mint", help="print an access token")
     mint.add_argument("--user", required=True, help="handle or id")
     mint.add_argument("--ttl-seconds", type=int)
@@ -99,6 +135,13 @@ def _parser() -> argparse.ArgumentParser:
             subject.add_argument("--post", help="id of the only post that is given")
             command.add_argument("--days", type=int, help="without it the right has no end")
     return parser
+
+
+def _address(text: str) -> str:
+    try:
+        return validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -77,7 +77,8 @@ class MailFacts:
     created_at: datetime
     expires_at: datetime | None
     facts: Mapping[str, Any]
-    """Of a security notice: `event` (a `SecurityEvent`), and where known `device` and `ip`.
+    """Of a new password: `invitation`, where the account was made for its reader.
+    Of a security notice: `event` (a `SecurityEvent`), and where known `device` and `ip`.
     Of a decision on an application: `state`, and with a rejection `reason` and `again_at`."""
 
 
@@ -135,15 +136,34 @@ def _already_registered(mail: MailFacts, url: str) -> Letter:
 
 
 def _reset(mail: MailFacts, url: str, key: bytes) -> Letter:
+    link = Link("Set a new password", f"{url}{RESET_PATH}#token={_token(mail, key)}")
+    if mail.facts.get("invitation"):
+        return _invitation(mail, link)
     return Letter(
         "Set a new password",
         (
             f"Hello {mail.handle},",
             "you asked for a way to set a new password. Here it is:",
-            Link("Set a new password", f"{url}{RESET_PATH}#token={_token(mail, key)}"),
+            link,
             _once_until(mail.expires_at),
             "When you set a new password, all your devices are signed out.",
             "If you did not ask for this, you need not do anything: your password stays as it is.",
+        ),
+    )
+
+
+def _invitation(mail: MailFacts, link: Link) -> Letter:
+    """Of an account that whoever runs the platform has made for somebody."""
+    return Letter(
+        "Your account on fansworld",
+        (
+            f"Hello {mail.handle},",
+            "an account on fansworld was made for you. Choose a password for it:",
+            link,
+            _once_until(mail.expires_at),
+            "If you are to work as staff, sign in then and add a second factor in the security "
+            "settings. Without one, nothing that is for staff opens.",
+            "If this was not meant for you, please let us know, and do not follow the link.",
         ),
     )
 

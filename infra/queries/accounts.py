@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from domain.access import GrantSource
 from domain.accounts import Role, check_handle
-from domain.errors import NotFound
+from domain.auth import MailKind
+from domain.errors import Conflict, NotFound
 from infra.ids import new_id
-from infra.models import AuditEntry, Creator, Entitlement, Media, Post, User
+from infra.models import AuditEntry, Creator, Entitlement, Mail, Media, Post, User
 from infra.queries import audit
 from infra.queries.users.editing import handle_taken
 
@@ -41,6 +42,51 @@ def create_user(
         session.add(Creator(user_id=user_id))
     _note(session, operator, "user.created", "user", user_id, handle=handle, role=role.value)
     return user_id
+
+
+def invite(
+    session: Session,
+    user_id: str,
+    *,
+    email: str | None,
+    now: datetime,
+    expires_at: datetime,
+    operator: str,
+) -> str:
+    """A mail by which somebody sets the password of an account that was made for them.
+
+    Args:
+        email: where the account has none yet. The operator vouches that it is theirs.
+
+    Returns:
+        The mail's id; it is sent once the transaction is committed.
+
+    Raises:
+        Conflict: `email_missing`, `email_differs` or `email_taken`.
+    """
+    user = session.get_one(User, user_id, with_for_update=True)
+    if user.email is None and email is None:
+        raise Conflict("The account has no address: give one.", code="email_missing")
+    if user.email is not None and email is not None and user.email.lower() != email.lower():
+        raise Conflict("The account has another address.", code="email_differs")
+    address = user.email or email
+    assert address is not None
+    user.email, user.email_verified_at = address, user.email_verified_at or now
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict("The address belongs to another account.", code="email_taken") from error
+    mail = Mail(
+        id=new_id(),
+        user_id=user_id,
+        kind=MailKind.RESET_PASSWORD.value,
+        address=address,
+        facts={"invitation": True},
+        expires_at=expires_at,
+    )
+    session.add(mail)
+    _note(session, operator, "user.invited", "user", user_id)
+    return mail.id
 
 
 def find_user(session: Session, name: str) -> str:

@@ -55,6 +55,12 @@ def test_every_mail_greets_by_handle_and_says_what_to_do_if_it_was_somebody_else
     assert any(words in text for words in ("did not", "was not"))
 
 
+def test_an_invitation_says_that_the_account_was_made_for_its_reader() -> None:
+    text = letter(MailKind.RESET_PASSWORD, invitation=True).as_text()
+    assert "was made for you" in text and "second factor" in text
+    assert "/reset-password#token=" in text
+
+
 def test_every_event_has_its_sentence() -> None:
     assert WHAT_HAPPENED.keys() == set(SecurityEvent)
 

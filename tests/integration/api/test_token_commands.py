@@ -12,11 +12,15 @@ import pytest
 from sqlalchemy import Engine, select
 
 from api.auth.tokens import TokenKeys
+from devstack.mailbox import Mailbox
 from domain.accounts import Role
+from domain.auth import MailKind
 from domain.errors import Conflict, FansworldError, Invalid, NotFound
+from domain.mails import read_mail_token
 from infra.db import transaction
-from infra.models import AuditEntry, Creator, Entitlement, User
-from infra.queries.accounts import create_user, find_user, grant_gift, revoke_rights
+from infra.ids import new_id
+from infra.models import AuditEntry, Creator, Entitlement, Mail, User
+from infra.queries.accounts import create_user, find_user, grant_gift, invite, revoke_rights
 from infra.settings import Settings
 from tests.harness.rows import MakeMedia, MakeUser
 
@@ -137,3 +141,66 @@ def test_a_user_is_found_by_handle_or_id(engine: Engine, make_user: MakeUser) ->
         assert find_user(session, "mia") == find_user(session, user.id) == user.id
         with pytest.raises(NotFound):
             find_user(session, "tom")
+
+
+def mail_count(engine: Engine) -> int:
+    with transaction(engine) as session:
+        return len(session.scalars(select(Mail)).all())
+
+
+@pytest.mark.usefixtures("mails_are_sent")
+def test_the_first_admin_comes_in_by_an_invitation(
+    stack_environment: dict[str, str], settings: Settings, engine: Engine, mailbox: Mailbox
+) -> None:
+    handle, address = f"ada-{new_id()[-8:]}", f"{new_id()}@example.com"
+    made = run(stack_environment, "create-user", "--handle", handle, "--role", "admin")
+    invited = run(stack_environment, "invite", "--user", handle, "--email", address)
+    assert (invited.returncode, invited.stderr) == (0, "")
+    mail_id = invited.stdout.strip()
+    caught = mailbox.wait_for(address)
+    assert caught.subject == "Your account on fansworld"
+    key = settings.url_signing_key_bytes
+    assert read_mail_token(caught.token, kind=MailKind.RESET_PASSWORD, key=key) == mail_id
+    with transaction(engine) as session:
+        user = session.get_one(User, made.stdout.strip())
+        assert (user.email, user.role) == (address, "admin")
+        assert user.email_verified_at is not None
+        actions = list(session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)))
+    assert actions == ["user.created", "user.invited"]
+
+
+@pytest.mark.parametrize(
+    ("has", "given", "code"),
+    [
+        (None, None, "email_missing"),
+        ("ada@example.com", "eve@example.com", "email_differs"),
+        (None, "Taken@example.com", "email_taken"),
+    ],
+)
+def test_an_invitation_needs_an_address_of_this_account(
+    engine: Engine, make_user: MakeUser, has: str | None, given: str | None, code: str
+) -> None:
+    now = datetime.now(UTC)
+    make_user(email="taken@example.com", email_verified_at=now)
+    user = make_user(email=has, email_verified_at=now if has else None)
+    with pytest.raises(Conflict) as caught, transaction(engine) as session:
+        invite(session, user.id, email=given, now=now, expires_at=now, operator="ada")
+    assert caught.value.code == code
+    assert mail_count(engine) == 0
+
+
+def test_an_invitation_without_temporal_is_left_to_the_sweep(
+    stack_environment: dict[str, str], engine: Engine, make_user: MakeUser
+) -> None:
+    user = make_user(email="ada@example.com", email_verified_at=datetime.now(UTC))
+    away = {**stack_environment, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    invited = run(away, "invite", "--user", user.handle)
+    assert (invited.returncode, len(invited.stdout.split())) == (0, 1)
+    assert "the sweep sends the mail" in invited.stderr
+    assert mail_count(engine) == 1
+
+
+def test_an_address_that_is_none_is_refused(stack_environment: dict[str, str]) -> None:
+    failed = run(stack_environment, "invite", "--user", "ada", "--email", "ada at home")
+    assert failed.returncode == 2
+    assert "--email" in failed.stderr
