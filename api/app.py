@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 
 from api import docs, health
 from api.admin import audit_log
@@ -24,15 +23,14 @@ from api.auth import (
     step_up,
     totp,
 )
-from api.auth.callers import ACCESS_COOKIE_SCHEME, ACCESS_TOKEN_SCHEME
-from api.auth.cookies import ACCESS_COOKIE
+from api.contract.document import build_document
 from api.contract.layers import install_layers
 from api.creators import applications, creator_settings, follows, profiles
 from api.media import delivery, events, items, playback, uploads
 from api.parts import open_parts
 from api.posts import comments, lists, reactions, timing
 from api.posts import items as posts
-from api.problems import Problem, install_problem_handlers
+from api.problems import install_problem_handlers
 from api.users import account, own_lists
 from infra.settings import Settings
 
@@ -96,45 +94,6 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The document, with the one form that every error has."""
     if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title,
-            version=app.version,
-            summary=app.summary,
-            openapi_version="3.1.0",
-            tags=TAGS,
-            routes=app.routes,
-        )
-        _describe_problems(document)
-        _describe_cookies(document)
-        app.openapi_schema = document
+        app.openapi_schema = build_document(app, TAGS)
     return app.openapi_schema
-
-
-def _describe_problems(document: dict[str, Any]) -> None:
-    schemas = document["components"]["schemas"]
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas |= problem.pop("$defs", {})
-    schemas["Problem"] = problem
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            # FastAPI's own form of a 422, which we never answer; `default` covers it.
-            operation["responses"].pop("422", None)
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
-
-
-def _describe_cookies(document: dict[str, Any]) -> None:
-    """Wherever a token is taken from the header, it is taken from the cookie as well."""
-    document["components"]["securitySchemes"][ACCESS_COOKIE_SCHEME] = {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": ACCESS_COOKIE,
-        "description": "The same token for browsers, which sign in with mode `cookie`. Counts "
-        "where there is no `Authorization` header.",
-    }
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if {ACCESS_TOKEN_SCHEME: []} in operation.get("security", ()):
-                operation["security"].append({ACCESS_COOKIE_SCHEME: []})

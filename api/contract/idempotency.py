@@ -106,12 +106,14 @@ class Idempotency:
         await _carry_out(self._app, parts, claimed, scope=scope, receive=again, send=send)
 
 
+def takes_key(method: str, path: str) -> bool:
+    """Whether an Idempotency-Key is of effect there."""
+    return method == "POST" and path.startswith(API_PREFIX) and not path.startswith(WITHOUT_KEYS)
+
+
 def _key_of(scope: Scope) -> str | None:
     """The key that counts for this request, if one does."""
-    if scope["type"] != "http" or scope["method"] != "POST":
-        return None
-    path: str = scope["path"]
-    if not path.startswith(API_PREFIX) or path.startswith(WITHOUT_KEYS):
+    if scope["type"] != "http" or not takes_key(scope["method"], scope["path"]):
         return None
     return Headers(scope=scope).get(KEY_HEADER)
 

@@ -10,6 +10,7 @@ from api.contract.idempotency import KEY_HEADER, REPLAYED_HEADER, Idempotency
 from api.contract.limits import RateLimits
 from api.middleware import (
     REQUEST_ID_HEADER,
+    TRACEPARENT_HEADER,
     BodyLimit,
     RequestContext,
     SecurityHeaders,
@@ -17,7 +18,10 @@ from api.middleware import (
 from infra.settings import Settings
 
 CORS_MAX_AGE_SECONDS = 3600
-_SENT = ("authorization", "content-type", "if-match", "last-event-id", KEY_HEADER)
+_SENT = (
+    *("authorization", "content-type", "if-match", "last-event-id"),
+    *(KEY_HEADER, REQUEST_ID_HEADER, TRACEPARENT_HEADER),
+)
 _READ = (
     *("etag", "location", "retry-after", "ratelimit", "ratelimit-policy"),
     *(REPLAYED_HEADER, REQUEST_ID_HEADER),

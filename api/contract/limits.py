@@ -45,7 +45,7 @@ class RateLimits:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _is_limited(scope["path"]):
+        if scope["type"] != "http" or not is_limited(scope["path"]):
             await self._app(scope, receive, send)
             return
         request = Request(scope)
@@ -64,6 +64,11 @@ class RateLimits:
             await problem_of(request, refused)(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
+
+
+def is_limited(path: str) -> bool:
+    """Whether requests for this path are counted."""
+    return path.startswith(API_PREFIX) and _PLAYED.fullmatch(path) is None
 
 
 async def limit_sign_in(request: Request, parts: Parts, *, account: str | None = None) -> None:
@@ -85,10 +90,6 @@ async def limit_sign_in(request: Request, parts: Parts, *, account: str | None =
     refused = _refused(buckets, await parts.limiter.hit(*buckets))
     if refused is not None:
         raise refused
-
-
-def _is_limited(path: str) -> bool:
-    return path.startswith(API_PREFIX) and _PLAYED.fullmatch(path) is None
 
 
 def _buckets_of(request: Request, parts: Parts) -> list[Bucket]:

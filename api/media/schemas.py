@@ -131,13 +131,18 @@ class ArrivedParts(BaseModel):
 
 class CompletedPart(Body):
     number: int = Field(ge=1, le=10_000)
-    etag: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    etag: Annotated[str, StringConstraints(min_length=1, max_length=256)] = Field(
+        examples=['"9b2cf535f27731c974343645a3985328"']
+    )
 
 
 class UploadComplete(Body):
     """Optional: the parts as the client knows them, compared with what arrived."""
 
-    parts: Annotated[list[CompletedPart], Field(max_length=10_000)] | None = None
+    parts: Annotated[list[CompletedPart], Field(max_length=10_000)] | None = Field(
+        default=None,
+        examples=[[{"number": 1, "etag": '"9b2cf535f27731c974343645a3985328"'}]],
+    )
 
 
 # --- media -----------------------------------------------------------------------------------
@@ -260,7 +265,7 @@ class MediaPage(Page):
 class MediaPatch(Body):
     """Only what is given is changed; `null` clears a text."""
 
-    title: Title | None = None
+    title: Title | None = Field(default=None, examples=["A day at the beach"])
     alt_text: AltText | None = None
     visibility: Visibility = Visibility.PRIVATE
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -14,43 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from devstack.stack import ROOT
 from tests.harness.browser import browser
+from tests.harness.npm import installed
 
 __all__ = ["browser"]
 
 HERE = Path(__file__).parent
-INSTALLED = ROOT / ".run" / "player"
-NPM_SECONDS = 120
 
 
 @pytest.fixture(scope="session")
 def hls_js() -> Path:
     """The player as npm has it: the version and the hash of `package-lock.json`, or nothing."""
-    lock_file = (HERE / "package-lock.json").read_bytes()
-    folder = INSTALLED / hashlib.sha256(lock_file).hexdigest()[:16]
-    script = folder / "node_modules" / "hls.js" / "dist" / "hls.min.js"
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    with (INSTALLED / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not script.exists():
-            _install(folder)
-    return script
-
-
-def _install(folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, folder)
-    done = subprocess.run(
-        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=NPM_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, f"`npm ci` failed:\n{done.stdout}{done.stderr}"
+    return installed(HERE) / "node_modules" / "hls.js" / "dist" / "hls.min.js"
 
 
 class _Quiet(SimpleHTTPRequestHandler):
