@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from devstack.install import InstallFailed, install
-from devstack.mailbox import Mailbox
+from devstack.mailbox import Mailbox, NoMail
 from devstack.part import PartFailed
 from devstack.ports import NoFreePort
 from devstack.stack import Stack, StackFailed
@@ -90,6 +90,16 @@ def show(stack: Stack, console: Console) -> None:
     console.print(table)
 
 
+def mail_token(stack: Stack, address: str) -> int:
+    """Wait for the newest mail to an address, and print the token that its link carries."""
+    try:
+        print(Mailbox(stack.run_dir).wait_for(address).token)
+    except NoMail as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 COMMANDS = {"up": up, "down": down, "status": status, "env": env, "mail": mail}
 
 
@@ -97,6 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m devstack", description=__doc__)
     parser.add_argument("command", choices=[*COMMANDS, "install"])
     parser.add_argument("--run-dir", type=Path, default=Path(".run"))
+    parser.add_argument(
+        "--token-to", metavar="ADDRESS", help="mail: print the token in the newest mail to it"
+    )
     options = parser.parse_args(arguments)
     console = Console()
     # Ended by SIGTERM it tidies up as on Ctrl-C.
@@ -105,7 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "install":
             install(["stack"], say=console.print)
             return 0
-        return COMMANDS[options.command](Stack(options.run_dir), console)
+        stack = Stack(options.run_dir)
+        if options.command == "mail" and options.token_to:
+            return mail_token(stack, options.token_to)
+        return COMMANDS[options.command](stack, console)
     except (StackFailed, PartFailed, NoFreePort, InstallFailed) as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         return 1
