@@ -11,6 +11,7 @@ from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -143,7 +144,8 @@ class Settings(BaseSettings):
     webauthn_rp_id: str = "localhost"
     """Domain that passkeys belong to."""
     webauthn_origins: StrList = ()
-    """Origins that passkeys may be used from; empty: `app_url`."""
+    """Origins that passkeys may be used from, such as `https://app.example` or, of an Android
+    app, `android:apk-key-hash:…`; empty: `app_url`."""
 
     # --- mail ----------------------------------------------------------------------------
     app_url: str = "http://localhost:3000"
@@ -292,9 +294,15 @@ class Settings(BaseSettings):
                 faults.append("cdn_signing_key: missing (needed by the CDN URLs)")
         elif (fault := _key_fault(self.cdn_signing_key)) is not None:
             faults.append(f"cdn_signing_key: {fault}")
+        faults += _passkey_faults(self.webauthn_rp_id, self.passkey_origins)
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    @property
+    def passkey_origins(self) -> tuple[str, ...]:
+        """As browsers write origins, so without a slash at the end."""
+        return self.webauthn_origins or (self.app_url.rstrip("/"),)
 
     @cached_property
     def url_signing_key_bytes(self) -> bytes:
@@ -318,6 +326,17 @@ def _key_fault(secret: SecretStr) -> str | None:
     except (binascii.Error, ValueError):
         return "is not base64"
     return None if len(raw) == 32 else f"decodes to {len(raw)} bytes, 32 are needed"
+
+
+def _passkey_faults(rp_id: str, origins: tuple[str, ...]) -> list[str]:
+    """Browsers let a page use passkeys of its own domain and of those above it. What has
+    another scheme is an app, whose system holds it to its domain."""
+    pages = [urlsplit(origin) for origin in origins if origin.startswith(("http:", "https:"))]
+    return [
+        f"webauthn_rp_id: passkeys of {rp_id!r} can't be used at {page.geturl()}"
+        for page in pages
+        if page.path or not f".{page.hostname}".endswith(f".{rp_id}")
+    ]
 
 
 def _ring_faults(ring: dict[str, SecretStr]) -> list[str]:

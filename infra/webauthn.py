@@ -101,8 +101,7 @@ class RelyingParty:
 
     @classmethod
     def of(cls, settings: Settings) -> RelyingParty:
-        origins = settings.webauthn_origins or (settings.app_url.rstrip("/"),)
-        return cls(settings.webauthn_rp_id, origins=origins)
+        return cls(settings.webauthn_rp_id, origins=settings.passkey_origins)
 
     def check_registration(self, answer: Attested, *, challenge: bytes) -> NewCredential:
         """A new credential whose key we are able to use.

@@ -136,6 +136,48 @@ def test_a_bad_key_is_named(
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("rp_id", "app_url", "origins"),
+    [
+        ("fansworld.example", "https://fansworld.example", ""),
+        ("fansworld.example", "https://app.fansworld.example/", ""),
+        ("fansworld.example", "http://localhost", "https://fansworld.example"),
+        (
+            "fansworld.example",
+            "http://localhost",
+            "https://fansworld.example,android:apk-key-hash:x",
+        ),
+        ("localhost", "http://localhost:3000", ""),
+    ],
+)
+def test_passkeys_can_be_used_where_people_are(
+    environment: pytest.MonkeyPatch, rp_id: str, app_url: str, origins: str
+) -> None:
+    environment.setenv("WEBAUTHN_RP_ID", rp_id)
+    environment.setenv("APP_URL", app_url)
+    environment.setenv("WEBAUTHN_ORIGINS", origins)
+    assert not any(origin.endswith("/") for origin in load_settings().passkey_origins)
+
+
+@pytest.mark.parametrize(
+    ("rp_id", "origins"),
+    [
+        ("localhost", "https://fansworld.example"),
+        ("fansworld.example", "https://evilfansworld.example"),
+        ("app.fansworld.example", "https://fansworld.example"),
+        ("fansworld.example", "https://fansworld.example/app"),
+        ("fansworld.example", "https://fansworld.example,http://127.0.0.1:3000"),
+    ],
+)
+def test_passkeys_that_no_browser_would_use_are_told_at_boot(
+    environment: pytest.MonkeyPatch, rp_id: str, origins: str
+) -> None:
+    environment.setenv("WEBAUTHN_RP_ID", rp_id)
+    environment.setenv("WEBAUTHN_ORIGINS", origins)
+    with pytest.raises(SettingsError, match=f"passkeys of '{rp_id}' can't be used at"):
+        load_settings()
+
+
 def test_trusted_proxies_are_addresses_or_networks(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1")
     assert load_settings().trusted_proxies == ("10.0.0.0/8", "2001:db8::1")
