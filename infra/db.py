@@ -3,6 +3,9 @@
 The API uses the async engine, activities the sync one; both are psycopg 3. A transaction
 is opened at the edge only, in a route or an activity, by `transaction(...)`; nothing below
 the edge commits, and nothing calls S3, Temporal or another network part inside it.
+
+Errors of either engine name the statement and hide its parameters, which are addresses and
+hashes of passwords as well, and would be logged with the error.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ def make_engine(settings: Settings) -> Engine:
         pool_size=settings.database_pool_size,
         max_overflow=settings.database_pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"application_name": "fansworld-worker"},
     )
 
@@ -33,6 +37,7 @@ def make_async_engine(settings: Settings) -> AsyncEngine:
         pool_size=settings.database_pool_size,
         max_overflow=settings.database_pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"application_name": "fansworld-api"},
     )
 

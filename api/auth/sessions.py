@@ -18,7 +18,7 @@ from api.problems import PROBLEMS
 from api.schemas import PageQuery
 from domain.auth import SessionEnd
 from domain.errors import NotFound
-from domain.paging import Keyset, cursor_for, keyset_from
+from domain.paging import cursor_for, keyset_from
 from infra.db import async_transaction
 from infra.queries.auth.journal import note_own_act
 from infra.queries.auth.listing import list_sessions
@@ -33,21 +33,20 @@ async def list_own_sessions(
     query: Annotated[PageQuery, Query()], caller: SignedInCaller, parts: ApiParts
 ) -> schemas.SessionPage:
     """Where the caller is signed in, newest first."""
-    listed, has_more = await list_sessions(
+    listed, last = await list_sessions(
         parts.reads,
         caller.caller,
         now=parts.now(),
         limit=query.limit,
         after=keyset_from(query.cursor) if query.cursor is not None else None,
     )
-    last = listed[-1] if listed else None
     return schemas.SessionPage(
         data=[
             schemas.SessionBody(**asdict(each), is_current=each.id == caller.session_id)
             for each in listed
         ],
-        next_cursor=cursor_for(Keyset(last.created_at, last.id)) if last and has_more else None,
-        has_more=has_more,
+        next_cursor=cursor_for(last) if last else None,
+        has_more=last is not None,
     )
 
 

@@ -29,7 +29,7 @@ from api.schemas import PageQuery
 from domain.access import Reason
 from domain.errors import AccessDenied
 from domain.media.states import MediaKind, MediaState, Visibility
-from domain.paging import Keyset, cursor_for, keyset_from
+from domain.paging import cursor_for, keyset_from
 from infra.db import async_transaction
 from infra.models import Media
 from infra.queries.access import OpenedMedia, open_media
@@ -56,7 +56,7 @@ async def list_media(
 ) -> schemas.MediaPage:
     """The caller's own media, newest first."""
     after = keyset_from(query.cursor) if query.cursor is not None else None
-    listed, has_more = await list_own_media(
+    listed, last = await list_own_media(
         parts.reads,
         caller=caller.caller,
         limit=query.limit,
@@ -64,12 +64,10 @@ async def list_media(
         state=query.state,
         kind=query.kind,
     )
-    last = listed[-1].media if listed else None
-    cursor = cursor_for(Keyset(last.created_at, last.id)) if last and has_more else None
     return schemas.MediaPage(
         data=[media_item(parts, each.media, each.thumbnail) for each in listed],
-        next_cursor=cursor,
-        has_more=has_more,
+        next_cursor=cursor_for(last) if last else None,
+        has_more=last is not None,
     )
 
 

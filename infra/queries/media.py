@@ -6,44 +6,34 @@ The statement answers rows of the asking owner only, which is why it needs no de
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from domain.access import Caller
 from domain.media.states import MediaKind, MediaState, RenditionKind
 from domain.paging import Keyset
 from infra.queries.access import MEDIA_COLUMNS, MediaRecord, StoredRendition
-from infra.queries.access.gathering import VIEWER
-from infra.queries.callers import session_ended
+from infra.queries.own_pages import ME, fetch_own_page, own_page
 from infra.reads import ReadPool
 
-_LIST = f"""
-WITH {VIEWER},
-page AS (
-SELECT t.thumbnail, {MEDIA_COLUMNS}, m.id AS key
-FROM viewer v
-JOIN media m ON m.owner_id = v.id
-LEFT JOIN LATERAL (
-    SELECT jsonb_build_array(
-        r.kind, r.name, r.content_type, r.bucket, r.object_key, r.bytes,
-        r.width, r.height, r.duration_ms, r.encrypted, r.meta
-    ) AS thumbnail
-    FROM renditions r
-    WHERE r.media_id = m.id AND r.generation = m.published_generation
-      AND r.kind IN ('thumbnail', 'poster')
-    ORDER BY r.kind DESC LIMIT 1
-) t ON true
-WHERE m.state NOT IN ('deleted', 'expired')
-  AND (%(state)s::text IS NULL OR m.state = %(state)s)
-  AND (%(kind)s::text IS NULL OR m.kind = %(kind)s)
-  AND (m.created_at, m.id) < (
-    COALESCE(%(before_at)s::timestamptz, 'infinity'),
-    COALESCE(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-  )
-ORDER BY m.created_at DESC, m.id DESC
-LIMIT %(limit)s
+_LIST = own_page(
+    f"t.thumbnail, {MEDIA_COLUMNS}",
+    f"""media m
+    LEFT JOIN LATERAL (
+        SELECT jsonb_build_array(
+            r.kind, r.name, r.content_type, r.bucket, r.object_key, r.bytes,
+            r.width, r.height, r.duration_ms, r.encrypted, r.meta
+        ) AS thumbnail
+        FROM renditions r
+        WHERE r.media_id = m.id AND r.generation = m.published_generation
+          AND r.kind IN ('thumbnail', 'poster')
+        ORDER BY r.kind DESC LIMIT 1
+    ) t ON true
+    WHERE m.owner_id = {ME}
+      AND m.state NOT IN ('deleted', 'expired')
+      AND (%(state)s::text IS NULL OR m.state = %(state)s)
+      AND (%(kind)s::text IS NULL OR m.kind = %(kind)s)""",
+    at="m.created_at",
+    key="m.id",
 )
-SELECT page.* FROM viewer LEFT JOIN page ON true ORDER BY page.created_at DESC, page.key DESC
-""".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +50,20 @@ async def list_own_media(
     after: Keyset | None,
     state: MediaState | None,
     kind: MediaKind | None,
-) -> tuple[list[ListedMedia], bool]:
-    """The caller's next `limit` media, newest first, and whether more follow.
+) -> tuple[list[ListedMedia], Keyset | None]:
+    """The caller's next `limit` media, newest first, and where the page ended if more follow.
 
     Raises:
         Unauthenticated: `session_ended`.
     """
-    before_at: datetime | None = after.created_at if after else None
-    rows = await reads.fetch_all(
-        _LIST,
-        {
-            "viewer_id": caller.user_id,
-            "session_id": caller.session_id,
-            "state": state,
-            "kind": kind,
-            "before_at": before_at,
-            "before_id": after.id if after else None,
-            "limit": limit + 1,
-        },
+    page = await fetch_own_page(
+        reads, _LIST, caller=caller, after=after, limit=limit, state=state, kind=kind
     )
-    if not rows:
-        raise session_ended()
     listed = [
         ListedMedia(
             media=MediaRecord(*columns),
             thumbnail=thumbnail and StoredRendition(RenditionKind(thumbnail[0]), *thumbnail[1:]),
         )
-        for thumbnail, *columns, key in rows
-        if key is not None
+        for thumbnail, *columns in page.rows
     ]
-    return listed[:limit], len(listed) > limit
+    return listed, page.last

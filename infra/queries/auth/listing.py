@@ -8,26 +8,17 @@ from datetime import datetime
 from domain.access import Caller
 from domain.auth import SessionMode
 from domain.paging import Keyset
-from infra.queries.access.gathering import VIEWER
-from infra.queries.callers import session_ended
+from infra.queries.own_pages import ME, fetch_own_page, own_page
 from infra.reads import ReadPool
 
-_LIST = f"""
-WITH {VIEWER},
-page AS (
-    SELECT s.id::text, s.mode, s.methods, s.second_factor_at IS NOT NULL AS has_second_factor,
-           s.user_agent, host(s.ip) AS ip, s.created_at, s.last_used_at, s.expires_at
-    FROM viewer v JOIN auth_sessions s ON s.user_id = v.id
-    WHERE s.revoked_at IS NULL AND s.expires_at > %(now)s
-      AND (s.created_at, s.id) < (
-        COALESCE(%(before_at)s::timestamptz, 'infinity'),
-        COALESCE(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-      )
-    ORDER BY s.created_at DESC, s.id DESC
-    LIMIT %(limit)s
+_SESSIONS = own_page(
+    "s.id::text, s.mode, s.methods, s.second_factor_at IS NOT NULL, s.user_agent, host(s.ip), "
+    "s.created_at, s.last_used_at, s.expires_at",
+    f"""auth_sessions s
+    WHERE s.user_id = {ME} AND s.revoked_at IS NULL AND s.expires_at > %(now)s""",
+    at="s.created_at",
+    key="s.id",
 )
-SELECT page.* FROM viewer LEFT JOIN page ON true ORDER BY page.created_at DESC, page.id DESC
-""".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +36,16 @@ class ListedSession:
 
 async def list_sessions(
     reads: ReadPool, caller: Caller, *, now: datetime, limit: int, after: Keyset | None
-) -> tuple[list[ListedSession], bool]:
-    """The caller's next `limit` live sessions, newest first, and whether more follow.
+) -> tuple[list[ListedSession], Keyset | None]:
+    """The caller's next `limit` live sessions, newest first, and where the page ended if more
+    follow.
 
     Raises:
         Unauthenticated: `session_ended`.
     """
-    rows = await reads.fetch_all(
-        _LIST,
-        {
-            "viewer_id": caller.user_id,
-            "session_id": caller.session_id,
-            "now": now,
-            "before_at": after.created_at if after else None,
-            "before_id": after.id if after else None,
-            "limit": limit + 1,
-        },
-    )
-    if not rows:
-        raise session_ended()
+    page = await fetch_own_page(reads, _SESSIONS, caller=caller, after=after, limit=limit, now=now)
     listed = [
         ListedSession(session_id, SessionMode(mode), *columns)
-        for session_id, mode, *columns in rows
-        if session_id is not None
+        for session_id, mode, *columns in page.rows
     ]
-    return listed[:limit], len(listed) > limit
+    return listed, page.last
