@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from domain.profiles import clean_display_name
+
 EXAMPLE_ID = "0192f0c1-e3f8-7b0d-9a4f-5f5d8e1c2b3a"
 
 
@@ -19,6 +21,10 @@ def _plain(text: str) -> str:
 
 
 PlainText = Annotated[str, AfterValidator(_plain), StringConstraints(strip_whitespace=True)]
+DisplayName = Annotated[
+    str, StringConstraints(min_length=1, max_length=200), AfterValidator(clean_display_name)
+]
+"""As people are called; up to 50 characters once spaces are tidied up."""
 
 
 UuidText = Annotated[

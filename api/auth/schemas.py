@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
 
-from api.schemas import EXAMPLE_ID, Body, Page, PlainText
+from api.schemas import EXAMPLE_ID, Body, DisplayName, Page, PlainText
 from domain.auth import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN, SessionMode
 
-DISPLAY_NAME_LENGTH_MAX = 80
 EMAIL_LENGTH_MAX = 254
 _EXAMPLE_REFRESH_TOKEN = "ZxJ2p0g9XzkT8uKQ1cS4mYwEo5dVbHn7RtLfGaNiWqA"
 _EXAMPLE_LINK_TOKEN = f"{EXAMPLE_ID}.q0mYc1nqgk2T3xkqf0F8pQm2m3yq8o3l7b1s5d9w0aE"
@@ -57,10 +56,9 @@ class RegisterRequest(Body):
     )
     email: Email
     password: NewPassword
-    display_name: (
-        Annotated[PlainText, StringConstraints(min_length=1, max_length=DISPLAY_NAME_LENGTH_MAX)]
-        | None
-    ) = Field(default=None, description="The handle, if left out.", examples=["Mia Rossi"])
+    display_name: DisplayName | None = Field(
+        default=None, description="The handle, if left out.", examples=["Mia Rossi"]
+    )
 
 
 class EmailRequest(Body):

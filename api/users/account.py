@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api import API_PREFIX
+from api.answers import json_answer
 from api.auth.callers import SignedIn, SignedInCaller
 from api.etags import IfMatch, etag_of, require_if_match, require_match
 from api.parts import ApiParts, Parts
@@ -115,12 +116,12 @@ async def put_handle(
     return await _shown(parts, caller, response)
 
 
-@router.get("/bootstrap", operation_id="bootstrap")
-async def get_bootstrap(caller: SignedInCaller, parts: ApiParts) -> schemas.BootstrapBody:
+@router.get("/bootstrap", operation_id="bootstrap", response_model=schemas.BootstrapBody)
+async def get_bootstrap(caller: SignedInCaller, parts: ApiParts) -> Response:
     """Everything that an app needs when it starts, in one answer."""
     now = parts.now()
     found = await own_bootstrap(parts.reads, caller=caller.caller, now=now)
-    return bootstrap_body(parts, found, now)
+    return json_answer(bootstrap_body(parts, found, now).model_dump())
 
 
 _PICTURES = {"avatar_media_id": Purpose.AVATAR, "cover_media_id": Purpose.COVER}

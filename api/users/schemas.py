@@ -11,15 +11,11 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from api.portraits import PersonBody, PictureBody
-from api.schemas import EXAMPLE_ID, Body, Page, PlainText
+from api.schemas import EXAMPLE_ID, Body, DisplayName, Page, PlainText
 from domain.access import GrantSource
 from domain.accounts import ApplicationState, Role
-from domain.profiles import BIO_CHARACTERS_MAX, clean_display_name
+from domain.profiles import BIO_CHARACTERS_MAX
 
-DisplayName = Annotated[
-    str, StringConstraints(min_length=1, max_length=200), AfterValidator(clean_display_name)
-]
-"""As people are called; up to 50 characters once spaces are tidied up."""
 Bio = Annotated[PlainText, StringConstraints(max_length=BIO_CHARACTERS_MAX)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
 

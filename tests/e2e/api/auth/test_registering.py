@@ -110,6 +110,7 @@ def test_a_handle_is_given_once_to_whoever_comes_first(accounts: Accounts) -> No
         ({"email": f"{'m' * 250}@example.com"}, "invalid_request"),
         ({"display_name": " "}, "invalid_request"),
         ({"display_name": "a\x00b"}, "invalid_request"),
+        ({"display_name": "a\u202egnp.exe"}, "invalid_request"),
         ({"role": "admin"}, "invalid_request"),
     ],
 )
