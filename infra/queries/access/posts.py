@@ -142,7 +142,7 @@ async def decide_posts(
     params = {**viewer_params(caller, now), "post_ids": list(post_ids)}
     rows = await reads.fetch_all(DECIDE_POSTS_SQL, params)
     judge = _Judge(viewer_from(caller, rows[0][0]), now)
-    return [judge.decide(row) for row in rows]
+    return [judge.decide(row) for row in rows[: len(post_ids)]]  # For no ids there is one row.
 
 
 async def open_post(reads: ReadPool, *, caller: Caller, post_id: str, now: datetime) -> OpenedPost:

@@ -14,51 +14,57 @@ from domain.posts import PostState
 from infra.queries.access.gathering import viewer_params
 from infra.queries.access.posts import OpenedPage, OpenedPost, open_page
 from infra.queries.access.posts_sql import page_sql
-from infra.queries.people import newest_first, since_params
+from infra.queries.people import SHOWN, newest_first, since_params
 from infra.reads import ReadPool
 
-# Of whoever is followed, the newest post before the cursor; and of the creators with the newest
-# of these, a page each: the page that is asked for can only be among them. What it costs grows
-# with how many are followed, and not with how much they ever wrote.
+# Of whoever is followed, the newest post before the cursor; of the creators with the newest of
+# these, a page each: the page that is asked for can only be among them. What it costs grows with
+# how many are followed, and not with how much they ever wrote. Whether a creator may be seen is
+# looked at in that order, and so for no more than a page holds.
 FEED_SQL = page_sql(f"""
-sources AS MATERIALIZED (
-    SELECT s.creator_id
-    FROM (
-        SELECT f.creator_id FROM follows f JOIN viewer v ON f.fan_id = v.id
-        UNION
-        SELECT e.creator_id FROM entitlements e JOIN viewer v ON e.fan_id = v.id
-        WHERE e.media_id IS NULL AND e.post_id IS NULL AND e.starts_at <= %(now)s
-          AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
-          AND (e.revoked_at IS NULL OR e.revoked_at > %(now)s)
-    ) s
-    JOIN users u ON u.id = s.creator_id AND u.deleted_at IS NULL AND u.suspended_at IS NULL
-    LEFT JOIN creators c ON c.user_id = s.creator_id
-    WHERE (%(country)s::text = ANY (c.blocked_countries)) IS NOT TRUE
-      AND NOT EXISTS (
-          SELECT FROM viewer v JOIN blocks b ON b.blocker_id = v.id AND b.blocked_id = s.creator_id
-      )
-      AND NOT EXISTS (
-          SELECT FROM viewer v JOIN blocks b ON b.blocked_id = v.id AND b.blocker_id = s.creator_id
-      )
+followed AS (
+    SELECT f.creator_id FROM follows f JOIN viewer v ON f.fan_id = v.id
+    UNION
+    SELECT e.creator_id FROM entitlements e JOIN viewer v ON e.fan_id = v.id
+    WHERE e.media_id IS NULL AND e.post_id IS NULL AND e.starts_at <= %(now)s
+      AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
+      AND (e.revoked_at IS NULL OR e.revoked_at > %(now)s)
 ),
-newest AS (
-    SELECT s.creator_id
-    FROM sources s
+newest AS MATERIALIZED (
+    SELECT w.creator_id, p.published_at, p.id
+    FROM followed w
     CROSS JOIN LATERAL (
         SELECT p.published_at, p.id FROM posts p
-        WHERE p.creator_id = s.creator_id AND p.state = 'published'
+        WHERE p.creator_id = w.creator_id AND p.state = 'published'
           AND {newest_first("p.published_at", "p.id")}
         ORDER BY p.published_at DESC, p.id DESC LIMIT 1
     ) p
-    ORDER BY p.published_at DESC, p.id DESC LIMIT %(limit)s
+),
+sources AS MATERIALIZED (
+    SELECT n.creator_id
+    FROM viewer v
+    CROSS JOIN (SELECT * FROM newest ORDER BY published_at DESC, id DESC OFFSET 0) n
+    CROSS JOIN LATERAL (
+        SELECT FROM users u LEFT JOIN creators c ON c.user_id = u.id
+        WHERE u.id = n.creator_id AND {SHOWN}
+          AND (%(country)s::text = ANY (c.blocked_countries)) IS NOT TRUE
+          AND NOT EXISTS (
+              SELECT FROM blocks b WHERE b.blocker_id = v.id AND b.blocked_id = u.id
+          )
+          AND NOT EXISTS (
+              SELECT FROM blocks b WHERE b.blocker_id = u.id AND b.blocked_id = v.id
+          )
+        OFFSET 0  -- Keeps it a look-up for each, in the order of what is newest.
+    ) shown
+    ORDER BY n.published_at DESC, n.id DESC LIMIT %(limit)s
 ),
 chosen AS MATERIALIZED (
     SELECT row_number() OVER (ORDER BY p.published_at DESC, p.id DESC) AS place,
            p.id, NULL::uuid AS owner_id
-    FROM newest n
+    FROM sources s
     CROSS JOIN LATERAL (
         SELECT p.published_at, p.id FROM posts p
-        WHERE p.creator_id = n.creator_id AND p.state = 'published'
+        WHERE p.creator_id = s.creator_id AND p.state = 'published'
           AND {newest_first("p.published_at", "p.id")}
         ORDER BY p.published_at DESC, p.id DESC LIMIT %(limit)s
     ) p

@@ -28,9 +28,11 @@ from domain.access import (
     Reason,
     Rule,
     Standing,
+    Subject,
     Viewer,
     decide,
     media_subject,
+    post_subject,
 )
 from domain.accounts import Role
 from domain.media.states import MediaState, Visibility
@@ -50,6 +52,7 @@ from infra.models import (
     User,
 )
 from infra.queries.access import decide_many
+from infra.queries.access.posts import decide_posts
 from infra.reads import ReadPool
 from infra.settings import Settings
 
@@ -79,7 +82,10 @@ class World:
     viewer: User
     country: str | None
     rows: list[Base] = field(default_factory=list)
+    owners: list[Owner] = field(default_factory=list)
     expected: dict[str, Decision] = field(default_factory=dict)
+    """Of media, by their ids."""
+    expected_of_posts: dict[str, Decision] = field(default_factory=dict)
     places: Iterator[int] = field(default_factory=itertools.count)
 
     def add(self, *rows: Base) -> None:
@@ -104,7 +110,25 @@ def make_world(seed: int) -> World:
         make_rights(world, owner)
         for _ in range(chance.randint(1, 4)):
             make_media(world, owner)
+        world.owners.append(owner)
+        for post, rule in owner.posts:
+            subject = post_subject(owner_id=owner.user.id, state=PostState(post.state), rule=rule)
+            world.expected_of_posts[post.id] = decided(world, owner, subject)
     return world
+
+
+def decided(world: World, owner: Owner, subject: Subject) -> Decision:
+    viewer = Viewer(world.viewer.id, Role(world.viewer.role), world.country)
+    if owner.is_there or viewer.role.is_staff:
+        return decide(viewer, subject, owner.grants, NOW, owner.standing)
+    return HIDDEN
+
+
+def write_world(engine: Engine, world: World) -> None:
+    with transaction(engine) as session:
+        for kind in (User, Creator, Tier, Post, Media, PostMedia, Base):
+            session.add_all(row for row in world.rows if isinstance(row, kind))
+            session.flush()
 
 
 def make_owner(world: World) -> Owner:
@@ -238,12 +262,7 @@ def make_media(world: World, owner: Owner) -> None:
         visibility=visibility,
         carriers=carriers,
     )
-    viewer = Viewer(world.viewer.id, Role(world.viewer.role), world.country)
-    if owner.is_there or viewer.role.is_staff:
-        decision = decide(viewer, subject, owner.grants, NOW, owner.standing)
-    else:
-        decision = HIDDEN
-    world.expected[media.id] = decision
+    world.expected[media.id] = decided(world, owner, subject)
 
 
 @pytest.fixture
@@ -261,16 +280,18 @@ async def test_the_statement_and_the_pure_decision_agree_in_random_worlds(
     reasons: Counter[Reason] = Counter()
     for seed in range(WORLDS):
         world = make_world(seed)
-        with transaction(engine) as session:
-            for kind in (User, Creator, Tier, Post, Media, PostMedia, Base):
-                session.add_all(row for row in world.rows if isinstance(row, kind))
-                session.flush()
+        write_world(engine, world)
         caller = Caller(world.viewer.id, country=world.country)
         asked = list(world.expected)
         found = await decide_many(reads, caller=caller, media_ids=asked, now=NOW)
         for media_id, decision in zip(asked, found, strict=True):
             wanted = world.expected[media_id]
             assert _comparable(decision) == _comparable(wanted), (seed, media_id)
+            reasons[decision.reason] += 1
+        asked = list(world.expected_of_posts)
+        found = await decide_posts(reads, caller=caller, post_ids=asked, now=NOW)
+        for post_id, decision in zip(asked, found, strict=True):
+            assert decision == world.expected_of_posts[post_id], (seed, post_id)
             reasons[decision.reason] += 1
     assert reasons.keys() == set(Reason) - {Reason.OWNER}, "the worlds hold every case"
 
