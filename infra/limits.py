@@ -3,6 +3,10 @@
 One script counts any number of buckets, and what is asked for while a call is under way goes
 into the next one together. So a request on its own costs one round trip, and many at a time
 share one: a client call costs more than the counting.
+
+A bucket that may lag is asked about at the first request of a burst; those that follow within
+`AHEAD_SECONDS` are counted here, and told together. Somebody who spreads a burst over several
+processes gets as much further as they let through meanwhile.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ TIMEOUT_SECONDS = 0.25
 """A Valkey that does not answer within this is away: every request waits for the answer."""
 OUTAGE_SECONDS = 5.0
 """For so long it is not asked again."""
+AHEAD_SECONDS = 0.2
 LOCAL_BUCKETS_MAX = 50_000
 BATCH_MAX = 200
 
@@ -34,7 +39,8 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local answer = {}
 for i, key in ipairs(KEYS) do
-  local limit, length = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local limit, length = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
+  local told = tonumber(ARGV[3 * i])
   local window = math.floor(now / length)
   local current, before = 0, 0
   local stored = redis.call('GET', key)
@@ -46,15 +52,20 @@ for i, key in ipairs(KEYS) do
   end
   local passed = now - window * length
   local used = before * (length - passed) / length + current
-  if used + 1 > limit then
+  if told > 0 then
+    local tally = string.format('%d %d %d', window, current + told, before)
+    redis.call('SET', key, tally, 'EX', 2 * length)
+    answer[i] = {1, 0, 0, window, current + told, before}
+  elseif used + 1 > limit then
     local room, wait = limit - 1, 0
     if current <= room then wait = length * (1 - (room - current) / before) - passed
     else wait = length - passed + length * (1 - room / current) end
-    answer[i] = {0, 0, math.max(1, math.ceil(wait))}
+    answer[i] = {0, 0, math.max(1, math.ceil(wait)), window, current, before}
   else
     local tally = string.format('%d %d %d', window, current + 1, before)
     redis.call('SET', key, tally, 'EX', 2 * length)
-    answer[i] = {1, math.floor(limit - used - 1), math.ceil(length - passed)}
+    local left = math.floor(limit - used - 1)
+    answer[i] = {1, left, math.ceil(length - passed), window, current + 1, before}
   end
 end
 return answer
@@ -71,6 +82,8 @@ class Bucket:
     subject: str
     local_requests: int | None = None
     """The quota of each process while Valkey is away; None: the same."""
+    may_lag: bool = False
+    """Whether a process may count a burst by itself and tell of it a moment later."""
 
     @property
     def key(self) -> str:
@@ -84,13 +97,23 @@ class Limiter:
         self._script = valkey.register_script(_SCRIPT)
         self._waiting: list[tuple[Sequence[Bucket], asyncio.Future[list[Count]]]] = []
         self._sending: asyncio.Task[None] | None = None
+        self._telling: list[tuple[Bucket, int]] = []
+        self._told: asyncio.Task[None] | None = None
         self._retry_at = 0.0
         self._local = LocalBuckets()
+        self._bursts: dict[Bucket, _Burst] = {}
 
     async def hit(self, *buckets: Bucket) -> list[Count]:
         """Count one request in each bucket. Never fails: see `LocalBuckets`."""
         if time.monotonic() < self._retry_at:
             return self._local.hit(buckets)
+        bursts = [burst for each in buckets if (burst := self._bursts.get(each))]
+        if len(bursts) == len(buckets):
+            now = time.time()
+            return [
+                burst.count(bucket.quota, now)
+                for bucket, burst in zip(buckets, bursts, strict=True)
+            ]
         answer: asyncio.Future[list[Count]] = asyncio.get_running_loop().create_future()
         self._waiting.append((buckets, answer))
         if self._sending is None:
@@ -101,7 +124,7 @@ class Limiter:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
-                counts = iter(await self._count([each for some, _ in batch for each in some]))
+                counts = iter(await self._ask([each for some, _ in batch for each in some]))
                 for buckets, answer in batch:
                     mine = list(islice(counts, len(buckets)))
                     if not answer.done():  # Its request may have been given up meanwhile.
@@ -109,11 +132,42 @@ class Limiter:
         finally:
             self._sending = None
 
-    async def _count(self, buckets: Sequence[Bucket]) -> list[Count]:
+    async def _ask(self, buckets: Sequence[Bucket]) -> list[Count]:
+        answers = await self._call(buckets, [0] * len(buckets))
+        if answers is None:
+            return self._local.hit(buckets)
+        loop = asyncio.get_running_loop()
+        for bucket, (_, tally) in zip(buckets, answers, strict=True):
+            if bucket.may_lag and bucket not in self._bursts:
+                self._bursts[bucket] = _Burst(tally)
+                loop.call_later(AHEAD_SECONDS, self._end_burst, bucket)
+        return [counted for counted, _ in answers]
+
+    def _end_burst(self, bucket: Bucket) -> None:
+        """Tell of what was counted here; a burst that goes on is watched on."""
+        burst = self._bursts.pop(bucket)
+        if burst.passed:
+            self._telling.append((bucket, burst.passed))
+            if self._told is None:
+                self._told = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        try:
+            while self._telling:
+                batch, self._telling = self._telling[:BATCH_MAX], self._telling[BATCH_MAX:]
+                # Valkey away: what passed is forgotten with the rest.
+                await self._call([bucket for bucket, _ in batch], [passed for _, passed in batch])
+        finally:
+            self._told = None
+
+    async def _call(
+        self, buckets: Sequence[Bucket], told: Sequence[int]
+    ) -> list[tuple[Count, Tally]] | None:
+        """None: Valkey is away."""
         arguments = [
             number
-            for each in buckets
-            for number in (each.quota.requests, each.quota.window_seconds)
+            for each, passed in zip(buckets, told, strict=True)
+            for number in (each.quota.requests, each.quota.window_seconds, passed)
         ]
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -121,8 +175,21 @@ class Limiter:
         except (RedisError, TimeoutError, OSError) as error:
             log.warning("limits_are_local", why=str(error) or "time-out", seconds=OUTAGE_SECONDS)
             self._retry_at = time.monotonic() + OUTAGE_SECONDS
-            return self._local.hit(buckets)
-        return [Count(bool(allowed), remaining, wait) for allowed, remaining, wait in rows]
+            return None
+        return [(Count(bool(row[0]), row[1], row[2]), Tally(*row[3:])) for row in rows]
+
+
+class _Burst:
+    """A bucket that is counted here for a moment, from what Valkey knew at its beginning."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self.passed = 0
+
+    def count(self, quota: Quota, now: float) -> Count:
+        self._tally, counted = count(self._tally, quota, now)
+        self.passed += counted.allowed
+        return counted
 
 
 class LocalBuckets:

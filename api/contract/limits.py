@@ -98,7 +98,7 @@ def _buckets_of(request: Request, parts: Parts) -> list[Bucket]:
     named = caller.user_id if caller is not None else None
     subject = named or _address_subject(request, settings)
     api = Quota("api", settings.rate_limit_api_per_minute, MINUTE_SECONDS)
-    buckets = [Bucket(api, subject)]
+    buckets = [Bucket(api, subject, may_lag=True)]
     if request.method == "POST" and request.url.path == _UPLOADS:
         uploads = Quota("uploads", settings.rate_limit_uploads_per_minute, MINUTE_SECONDS)
         buckets.append(Bucket(uploads, subject))

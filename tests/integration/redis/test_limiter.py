@@ -96,3 +96,40 @@ async def test_a_valkey_that_hangs_costs_one_wait_and_not_one_a_request(settings
     await client.aclose()
     server.close()
     assert [each.allowed for [each] in counts] == [True] * 4 + [False]
+
+
+async def test_a_burst_is_counted_here_and_told_in_one_call(
+    limiter: Limiter, valkey: Redis
+) -> None:
+    bucket = Bucket(Quota("api", 30, LONG), new_id(), may_lag=True)
+    [first] = await limiter.hit(bucket)
+    calls = valkey.info("commandstats")["cmdstat_evalsha"]["calls"]
+    counts = [first, *[(await limiter.hit(bucket))[0] for _ in range(40)]]
+    assert [each.allowed for each in counts] == [True] * 30 + [False] * 11
+    assert [each.remaining for each in counts[:30]] == list(range(29, -1, -1))
+    await _until_told(valkey, bucket, 30)
+    after = valkey.info("commandstats")["cmdstat_evalsha"]["calls"]
+    assert after - calls == 1
+    [late] = await limiter.hit(bucket)
+    assert not late.allowed
+
+
+async def test_two_processes_soon_know_of_each_other(
+    limiter: Limiter, valkey: Redis, settings: Settings
+) -> None:
+    client = make_async_valkey(settings)
+    other = Limiter(client)
+    bucket = Bucket(Quota("api", 20, LONG), new_id(), may_lag=True)
+    for _ in range(12):
+        await limiter.hit(bucket)
+        await other.hit(bucket)
+    await _until_told(valkey, bucket, 24)
+    assert not (await limiter.hit(bucket))[0].allowed
+    assert not (await other.hit(bucket))[0].allowed
+    await client.aclose()
+
+
+async def _until_told(valkey: Redis, bucket: Bucket, current: int) -> None:
+    async with asyncio.timeout(5):
+        while str(valkey.get(bucket.key)).split()[1] != str(current):
+            await asyncio.sleep(0.01)
