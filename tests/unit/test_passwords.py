@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 
 from domain.auth import own_words
 from domain.errors import Invalid, Unavailable
-from infra.passwords import WAITING_PER_THREAD_MAX, Passwords
+from infra.passwords import WAITING_PER_THREAD_MAX, Passwords, _guesses
 from infra.settings import Settings
 
 MIA = own_words(handle="mia.rossi", email="m.rossi1987@example.com", display_name="Mia Rossi")
@@ -66,6 +67,8 @@ def passwords() -> Iterator[Passwords]:
         ("summer2026summer", "password_common"),
         ("fansworld2026", "password_common"),
         ("x" * 128, "password_common"),
+        ("password1234" * 10, "password_common"),
+        ("x" * 24 + "kV9#mQ2$xL7p", TAKEN),
         # their own
         ("mia.rossi.mia", "password_personal"),
         ("MiaRossi2026", "password_personal"),
@@ -89,6 +92,14 @@ async def test_which_passwords_are_taken(
         assert password not in error.message
     else:
         assert code is TAKEN
+
+
+@pytest.mark.parametrize("signs", ["4@({[<8360!1|7$5+%2" * 7, "4@({[<8360!1|7$5+%2aaaaa" * 5])
+def test_no_password_takes_long_to_estimate(signs: str) -> None:
+    begun = time.thread_time()
+    guesses = _guesses(signs[:128], MIA)
+    assert guesses > 0
+    assert time.thread_time() - begun < 0.5, "at 72 characters it took more than that"
 
 
 async def test_a_hash_verifies_its_password_in_any_form_and_no_other(

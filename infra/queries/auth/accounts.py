@@ -80,15 +80,15 @@ async def register(
     return await session.get_one(User, user_id), known
 
 
-async def verified_account(session: AsyncSession, email: str, *, lock: bool = False) -> User | None:
+async def verified_account(session: AsyncSession, email: str) -> User | None:
     """The account that this address belongs to."""
-    wanted = _verified(email)
-    user: User | None = await session.scalar(wanted.with_for_update() if lock else wanted)
+    user: User | None = await session.scalar(_verified(email))
     return user
 
 
 async def newest_unverified(session: AsyncSession, email: str) -> User | None:
-    """Of the accounts that name an address which belongs to nobody yet."""
+    """Of the accounts that name an address which belongs to nobody yet; its row is held, so that
+    it isn't removed before what the caller writes of it."""
     if await verified_account(session, email) is not None:
         return None
     user: User | None = await session.scalar(
@@ -96,6 +96,7 @@ async def newest_unverified(session: AsyncSession, email: str) -> User | None:
         .where(User.email == email, User.deleted_at.is_(None), User.email_verified_at.is_(None))
         .order_by(User.created_at.desc(), User.id.desc())
         .limit(1)
+        .with_for_update(read=True, key_share=True)
     )
     return user
 
