@@ -33,6 +33,8 @@ class Proof:
 
     user: User | None
     """Who proved it; None where it proves nothing."""
+    factor: Factor | None = None
+    """By what, if by a second factor."""
     mail_id: str | None = None
 
 
@@ -52,7 +54,8 @@ async def prove_factor(
         challenge: what a passkey has to have signed.
         session_id: of a session that is already there.
     """
-    now, mail_id = parts.now(), None
+    factor, now, mail_id = given.factor, parts.now(), None
+    assert factor is not None, "the body of the request holds one"
     if given.passkey is not None:
         assert challenge is not None
         proof = await prove_passkey(
@@ -72,11 +75,11 @@ async def prove_factor(
             await note_own_act(session, user, "recovery_code.used", origin, session_id=session_id)
             mail_id = await notify(session, user, SecurityEvent.RECOVERY_CODE_USED, origin)
     if not proved:
-        factor = given.factor or Factor.PASSKEY
         await note_own_act(
             session, user, "second_factor.refused", origin, session_id=session_id, factor=factor
         )
-    return Proof(user if proved else None, mail_id)
+        return Proof(None, mail_id=mail_id)
+    return Proof(user, factor, mail_id)
 
 
 async def prove_passkey(
@@ -107,11 +110,12 @@ async def prove_passkey(
     except PasskeyCopied as error:
         owner = await session.get_one(User, error.passkey.user_id)
         await note_own_act(session, owner, "passkey.copied", origin, passkey_id=error.passkey.id)
-        return Proof(None, await notify(session, owner, SecurityEvent.PASSKEY_COPIED, origin))
+        mail_id = await notify(session, owner, SecurityEvent.PASSKEY_COPIED, origin)
+        return Proof(None, mail_id=mail_id)
     except PasskeyRefused as error:
         log.info("passkey_refused", why=str(error), ip=origin.ip)
         return Proof(None)
-    return Proof(await session.get_one(User, passkey.user_id))
+    return Proof(await session.get_one(User, passkey.user_id), Factor.PASSKEY)
 
 
 async def request_options(
@@ -131,6 +135,7 @@ def descriptor_of(passkey: Passkey) -> Descriptor:
 
 
 async def send_notice(parts: Parts, proof: Proof) -> None:
-    """After the commit; not as a background task, which an answer of error would drop."""
+    """After the commit. Await it where the proof is refused: what answers with an error drops
+    background tasks."""
     if proof.mail_id is not None:
         await begin_mail(parts, proof.mail_id)

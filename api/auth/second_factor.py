@@ -72,14 +72,14 @@ async def answer_second_factor(
         proof = await prove_factor(
             parts, session, user, given, challenge=challenge.challenge, origin=origin
         )
-        if proof.user is not None and given.factor is not None:
+        if proof.factor is not None:
             challenge.used_at = now
             begun = await begin_signed_in(
                 parts,
                 session,
                 user,
                 mode=given.mode,
-                methods=[AuthMethod.PASSWORD, METHOD_OF[given.factor], AuthMethod.MULTIPLE],
+                methods=[AuthMethod.PASSWORD, METHOD_OF[proof.factor], AuthMethod.MULTIPLE],
                 origin=origin,
                 now=now,
                 second_factor_at=now,

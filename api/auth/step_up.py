@@ -95,11 +95,11 @@ async def step_up(
         if proof.user is not None:
             row = await session.get_one(AuthSession, session_id, with_for_update=True)
             row.proved_at = now
-            if given.factor is not None:
+            if proof.factor is not None:
                 row.second_factor_at = now
-                added = [METHOD_OF[given.factor], AuthMethod.MULTIPLE]
+                added = [METHOD_OF[proof.factor], AuthMethod.MULTIPLE]
                 row.methods = list(dict.fromkeys([*row.methods, *added]))
-            how = given.factor or AuthMethod.PASSWORD
+            how = proof.factor or AuthMethod.PASSWORD
             await note_own_act(
                 session, proof.user, "session.stepped_up", origin, session_id=session_id, by=how
             )
