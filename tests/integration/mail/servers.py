@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,9 +21,11 @@ class Scripted:
     rcpt: list[str] = field(default_factory=list)
     """Answers to the next recipients; afterwards all are taken."""
     data: list[str] = field(default_factory=list)
-    """Answers to the next contents; `cut` takes it and breaks the connection."""
+    """Answers to the next contents; `cut` takes it and breaks the connection, `hang` takes it
+    and never says so."""
     sender: list[str] = field(default_factory=list)
     taken: list[EmailMessage] = field(default_factory=list)
+    came: threading.Event = field(default_factory=threading.Event)
     tries: int = 0
     port: int = 0
 
@@ -46,11 +49,14 @@ class Scripted:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         answer = self.data.pop(0) if self.data else "250 OK"
-        if answer == "cut" or answer.startswith("2"):
+        if answer in ("cut", "hang") or answer.startswith("2"):
             assert isinstance(envelope.content, bytes)
             message = message_from_bytes(envelope.content, policy=policy.default)
             assert isinstance(message, EmailMessage)
             self.taken.append(message)
+            self.came.set()
+        if answer == "hang":
+            await asyncio.Event().wait()
         if answer == "cut":
             assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()

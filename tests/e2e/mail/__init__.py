@@ -1,0 +1,1 @@
+"""Sending mails under faults, by real workers."""
