@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 
 from domain.auth import MailKind
 from domain.ids import mail_workflow_id
@@ -73,7 +73,9 @@ def begin(platform: Platform, mail: Mail) -> None:
 
 
 def end_of(platform: Platform, mail: Mail) -> MailEnd:
-    run = platform.temporal.get_workflow_handle_for(SendMail.run, mail_workflow_id(mail.id))
+    run: WorkflowHandle[SendMail, MailEnd] = platform.temporal.get_workflow_handle(
+        mail_workflow_id(mail.id), result_type=MailEnd
+    )
     return platform.loop.run(run.result(), seconds=RETRY_SECONDS)
 
 
