@@ -18,6 +18,8 @@ from fastapi import FastAPI, Request, Response
 from psycopg_pool import AsyncConnectionPool
 
 from infra.queries.access import DECIDE_MANY_SQL, OPEN_SQL
+from infra.queries.people import since_params
+from infra.queries.posts.lists import FEED_SQL
 from infra.settings import load_settings
 
 
@@ -45,6 +47,10 @@ def create_bare_app(database_url: str, *, pool_size: int, viewer_id: str) -> Fas
     async def one(media_id: uuid.UUID) -> Response:
         params = {**who(), "media_id": str(media_id)}
         return await rows(OPEN_SQL, params)
+
+    @app.get("/feed")
+    async def feed() -> Response:
+        return await rows(FEED_SQL, {**who(), "country": None, **since_params(None, 20)})
 
     @app.post("/media:batchAccess")
     async def many(request: Request) -> Response:

@@ -16,35 +16,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import psycopg
-from sqlalchemy.orm import Session
 
 from api.auth.tokens import mint_token
+from benchmarks.reads_rows import crowd, fill, follow_many
 from benchmarks.result import Result, compare, in_turn
 from devstack.postgres import Postgres
 from devstack.stack import ROOT, Stack, settings_from
 from devstack.valkey import Valkey
-from domain.accounts import Role
-from domain.media.states import RenditionKind
-from infra.db import make_engine, transaction
-from infra.ids import new_id
 from infra.migrations import upgrade
-from infra.models import Media, Rendition
 from infra.queries.access import DECIDE_MANY_SQL
-from infra.queries.accounts import create_user, grant_gift
 from infra.settings import Settings
 
 REQUESTS = 1500
 """In one round, over all connections; a tenth of it warms up."""
 CONNECTIONS = 8
 BATCH = 100
-MEDIA = 2000
-"""Rows of the creator, so that the statements work on an index and not on a page."""
-GRANTS = 40
 DECISION_MS_MAX = 5.0
 START_SECONDS = 30
 
@@ -72,7 +63,9 @@ def run(rounds: int) -> list[Result]:
             environment = {**environ, **stack.environment}
             settings = settings_from(environment)
             upgrade(settings.database_url)
-            fan_id, media_ids = _fill(settings)
+            fan_id, media_ids = fill(settings)
+            with psycopg.connect(settings.psycopg_url, autocommit=True) as connection:
+                follow_many(connection, fan_id)
             with (
                 _server({**environment, "ACCESS_CACHE_TTL_SECONDS": "0"}, "api") as ours,
                 _server(environment, "api") as remembering,
@@ -81,6 +74,7 @@ def run(rounds: int) -> list[Result]:
                 token = mint_token(settings, fan_id, ttl_seconds=3600)
                 results = [
                     _one(ours, bare, token, media_ids[0], rounds),
+                    _feed(ours, bare, token, rounds),
                     _many("decided anew", ours, bare, token, media_ids[:BATCH], rounds),
                     _many("remembered", remembering, bare, token, media_ids[:BATCH], rounds),
                 ]
@@ -92,6 +86,13 @@ def _one(ours: int, bare: int, token: str, media_id: str, rounds: int) -> Result
     mine = Call(ours, _http("GET", f"/api/v1/media/{media_id}", token=token))
     peer = Call(bare, _http("GET", f"/media/{media_id}"))
     return _throughput("GET /media/{id}, entitled, 14 renditions", mine, peer, rounds)
+
+
+def _feed(ours: int, bare: int, token: str, rounds: int) -> Result:
+    mine = Call(ours, _http("GET", "/api/v1/feed", token=token))
+    return _throughput(
+        "GET /feed, 20 posts of 300 creators", mine, Call(bare, _http("GET", "/feed")), rounds
+    )
 
 
 def _many(how: str, ours: int, bare: int, token: str, media_ids: list[str], rounds: int) -> Result:
@@ -126,7 +127,7 @@ def _decision(settings: Settings, fan_id: str, media_ids: list[str], rounds: int
         "now": datetime.now(UTC),
     }
     with psycopg.connect(settings.psycopg_url, autocommit=True) as connection:
-        _crowd(connection, fan_id)
+        crowd(connection, fan_id)
 
         def median_ms() -> float:
             spent = []
@@ -147,45 +148,6 @@ def _decision(settings: Settings, fan_id: str, media_ids: list[str], rounds: int
         at_most=1.0,
         note=f"peer is the target; {rights:,} rights; the round trip is counted in",
     )
-
-
-def _crowd(connection: psycopg.Connection, fan_id: str) -> None:
-    """A million rights of ten thousand fans on a thousand creators, and what the asking fan has
-    bought besides: a thousand posts of the creator that they ask about, of which every tenth
-    media is carried by one."""
-    connection.execute("SET session_replication_role = replica")  # Spares a million look-ups.
-    connection.execute(
-        """
-        INSERT INTO entitlements (id, fan_id, creator_id, source, starts_at)
-        SELECT uuidv7(), fans.id, creators.id, 'subscription', now() - interval '1 day'
-        FROM (SELECT array_agg(gen_random_uuid()) AS ids FROM generate_series(1, 1000)) known,
-             LATERAL (SELECT gen_random_uuid() AS id FROM generate_series(1, 10000)) fans,
-             LATERAL (
-                 SELECT known.ids[1 + (n * 7919) % 1000] AS id FROM generate_series(1, 100) n
-             ) creators
-        """
-    )
-    connection.execute(
-        """
-        WITH sold AS (
-            INSERT INTO posts (id, creator_id, state, audience, price_minor, currency,
-                               published_at)
-            SELECT uuidv7(), m.owner_id, 'published', 'paid', 500, 'USD', now()
-            FROM (SELECT owner_id FROM media LIMIT 1) m, generate_series(1, 1000)
-            RETURNING id, creator_id
-        ), bought AS (
-            INSERT INTO entitlements (id, fan_id, creator_id, post_id, source, starts_at)
-            SELECT uuidv7(), %(fan_id)s, creator_id, id, 'unlock', now() FROM sold
-        )
-        INSERT INTO post_media (post_id, media_id, position)
-        SELECT s.id, m.id, 0
-        FROM (SELECT id, row_number() OVER () AS n FROM sold) s
-        JOIN (SELECT id, row_number() OVER (ORDER BY id) AS n FROM media) m ON m.n = s.n * 10
-        """,
-        {"fan_id": fan_id},
-    )
-    connection.execute("RESET session_replication_role")
-    connection.execute("VACUUM ANALYZE")
 
 
 async def _ask(
@@ -251,74 +213,3 @@ def _server(environment: dict[str, str], module: str, *arguments: str) -> Iterat
     finally:
         process.terminate()
         process.wait(timeout=START_SECONDS)
-
-
-def _fill(settings: Settings) -> tuple[str, list[str]]:
-    """One fan with rights of years, one creator with many media; fan and media ids."""
-    engine = make_engine(settings)
-    try:
-        with transaction(engine) as session:
-            fan_id, creator_id = (
-                create_user(session, handle=name, role=role, display_name=None, operator="bench")
-                for name, role in (("tom", Role.FAN), ("mia", Role.CREATOR))
-            )
-            now = datetime.now(UTC)
-            for month in range(GRANTS):
-                grant_gift(
-                    session,
-                    fan_id=fan_id,
-                    creator_id=creator_id,
-                    media_id=None,
-                    expires_at=now + timedelta(days=30 * (1 - month)),
-                    operator="bench",
-                )
-            media_ids = [_media(session, creator_id) for _ in range(MEDIA)]
-    finally:
-        engine.dispose()
-    with psycopg.connect(settings.psycopg_url, autocommit=True) as connection:
-        connection.execute("ANALYZE")
-    return fan_id, media_ids
-
-
-def _media(session: Session, creator_id: str) -> str:
-    media_id = new_id()
-    media = Media(
-        id=media_id,
-        owner_id=creator_id,
-        kind="image",
-        purpose="post",
-        state="ready",
-        visibility="gated",
-        title="A picture",
-        file_name="picture.jpg",
-        original_key=f"o/{media_id}",
-        original_bytes=5_000_000,
-        published_generation=1,
-        width=4000,
-        height=3000,
-    )
-    session.add(media)
-    session.flush()
-    widths = (320, 640, 960, 1440, 2048, 4000)
-    names = [f"w{width}.{form}" for width in widths for form in ("jpg", "webp")]
-    session.add_all(
-        Rendition(
-            media_id=media_id,
-            generation=1,
-            kind=kind.value,
-            name=name,
-            content_type="image/jpeg",
-            bucket=bucket,
-            object_key=f"{root}/{media_id}/1/{name}",
-            bytes=100_000,
-            width=640,
-            height=480,
-            meta={},
-        )
-        for kind, name, bucket, root in [
-            *((RenditionKind.IMAGE, name, "fansworld-media", "m") for name in names),
-            (RenditionKind.THUMBNAIL, "thumb.jpg", "fansworld-media", "m"),
-            (RenditionKind.BLUR, "blur.jpg", "fansworld-public", "p"),
-        ]
-    )
-    return media_id
