@@ -135,7 +135,9 @@ async def decide_application(
     )
     if is_repeat(known, wanted=verdict, by=staff.id):
         return None
-    applicant = await session.get_one(User, application.user_id, with_for_update=True)
+    applicant = await session.get_one(
+        User, application.user_id, with_for_update={"key_share": True}
+    )
     if applicant.deleted_at is not None or applicant.suspended_at is not None:
         raise Conflict("The applicant's account is closed or suspended.", code="applicant_gone")
     application.state, application.decided_at = verdict.value, now

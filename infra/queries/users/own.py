@@ -13,6 +13,7 @@ from infra.queries.access.gathering import VIEWER
 from infra.queries.callers import session_ended
 from infra.queries.people import SHOWN
 from infra.queries.portraits import AVATAR, COVER, Portrait, portrait_from
+from infra.queries.users.rights import opens_something
 from infra.reads import ReadPool
 
 _OWN = f"""u.id::text, u.handle, u.role, u.email::text, u.email_verified_at, u.display_name,
@@ -23,11 +24,8 @@ _OWN = f"""u.id::text, u.handle, u.role, u.email::text, u.email_verified_at, u.d
         WHERE f.fan_id = u.id AND c.deleted_at IS NULL AND c.suspended_at IS NULL),
     (SELECT count(*) FROM blocks b JOIN users o ON o.id = b.blocked_id
         WHERE b.blocker_id = u.id AND o.deleted_at IS NULL AND o.suspended_at IS NULL),
-    (SELECT count(*) FROM entitlements e JOIN users c ON c.id = e.creator_id
-        WHERE e.fan_id = u.id AND c.deleted_at IS NULL AND c.suspended_at IS NULL
-        AND e.starts_at <= %(now)s
-        AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
-        AND (e.revoked_at IS NULL OR e.revoked_at > %(now)s))"""
+    (SELECT count(*) FROM entitlements e JOIN users u ON u.id = e.creator_id
+        WHERE {opens_something("v.id")})"""
 _OWN_WIDTH = 19
 _PROFILE = f"""
 WITH {VIEWER}

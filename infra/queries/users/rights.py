@@ -11,19 +11,25 @@ from infra.queries.own_pages import ME, fetch_own_page, own_page
 from infra.queries.people import PERSON, PERSON_WIDTH, SHOWN, Person, person_from
 from infra.reads import ReadPool, Row
 
+
+def opens_something(fan: str) -> str:
+    """The condition that a right `e` of `fan`, on what the user `u` publishes, is of use now."""
+    return f"""e.fan_id = {fan} AND {SHOWN} AND e.starts_at <= %(now)s
+      AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
+      AND (e.revoked_at IS NULL OR e.revoked_at > %(now)s)
+      AND NOT EXISTS (SELECT FROM blocks b
+          WHERE b.blocker_id = e.creator_id AND b.blocked_id = e.fan_id)
+      AND NOT EXISTS (SELECT FROM blocks b
+          WHERE b.blocker_id = e.fan_id AND b.blocked_id = e.creator_id)"""
+
+
 _RIGHTS = own_page(
     f"""{PERSON}, e.id::text, e.source, e.media_id::text, e.post_id::text, e.tier_id::text,
     t.name, e.starts_at, e.expires_at""",
     f"""entitlements e
     JOIN users u ON u.id = e.creator_id
     LEFT JOIN tiers t ON t.id = e.tier_id
-    WHERE e.fan_id = {ME} AND {SHOWN} AND e.starts_at <= %(now)s
-      AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
-      AND (e.revoked_at IS NULL OR e.revoked_at > %(now)s)
-      AND NOT EXISTS (SELECT FROM blocks b
-          WHERE b.blocker_id = e.creator_id AND b.blocked_id = {ME})
-      AND NOT EXISTS (SELECT FROM blocks b
-          WHERE b.blocker_id = {ME} AND b.blocked_id = e.creator_id)""",
+    WHERE {opens_something(ME)}""",
     at="e.created_at",
     key="e.id",
 )

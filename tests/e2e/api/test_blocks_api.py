@@ -136,3 +136,4 @@ def test_rights_that_a_block_or_a_closed_account_stops_are_left_out(
     suspend(engine, suspended)
     [right] = pages(api, fan, "/entitlements", limit=5)
     assert right["creator"]["id"] == open_one.id
+    assert api.client(fan).get(ME).json()["counts"]["entitlements"] == 1

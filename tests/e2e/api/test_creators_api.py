@@ -222,6 +222,27 @@ def test_no_follow_slips_through_beside_a_block(
     assert followers_of(engine, creator) == (0, 0)
 
 
+def test_follows_and_edits_of_a_creator_do_not_wait_for_each_other_in_a_circle(
+    api: RunningApi, make_user: MakeUser, engine: Engine
+) -> None:
+    creator = make_user(role=Role.CREATOR)
+    owner, any_version = api.client(creator), {"if-match": "*"}
+    fans = [api.client(make_user()) for _ in range(20)]
+
+    def settle(fan: httpx.Client) -> set[int]:
+        body = {"blocked_countries": ["US"]}
+        return {
+            fan.put(f"{CREATORS}/{creator.id}/follow").status_code,
+            owner.patch(SETTINGS, json=body, headers=any_version).status_code,
+            owner.patch(ME, json={"bio": "x"}, headers=any_version).status_code,
+        }
+
+    with ThreadPoolExecutor(8) as pool:
+        for statuses in pool.map(settle, fans):
+            assert statuses == {200, 204}
+    assert followers_of(engine, creator) == (20, 20)
+
+
 def test_lists_of_follows_leave_out_who_is_gone_and_who_hides(
     api: RunningApi, make_user: MakeUser, engine: Engine
 ) -> None:
