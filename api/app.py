@@ -26,7 +26,7 @@ from api.auth import (
 from api.contract.document import build_document
 from api.contract.layers import install_layers
 from api.creators import applications, creator_settings, follows, profiles
-from api.media import delivery, events, items, playback, uploads
+from api.media import bulk, delivery, events, items, playback, uploads
 from api.parts import open_parts
 from api.posts import comments, lists, reactions, timing
 from api.posts import items as posts
@@ -56,7 +56,7 @@ TAGS = [
 ROUTERS = (
     # Routes are tried in this order, so what is asked for most stands first.
     *(items, playback, lists, posts, delivery),
-    *(timing, reactions, comments, events, uploads),
+    *(timing, reactions, comments, events, uploads, bulk),
     *(account, own_lists, creator_settings, follows, applications, profiles),
     *(registering, signing_in, sessions, passwords, keys),
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),

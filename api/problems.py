@@ -167,22 +167,63 @@ def problem_response(
     offers: Sequence[Offer] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    body = _problem(
+        request,
+        status=status,
+        code=code,
+        detail=detail,
+        facts=facts,
+        errors=errors,
+        offers=offers,
+    )
+    return _answer(body, headers)
+
+
+def problem_body(
+    request: Request, error: FansworldError, *, instance: str | None = None
+) -> Problem:
+    """An error of ours as a client is told of it; `instance` where that is not the request's."""
+    return _problem(
+        request,
+        status=status_of(error),
+        code=error.code,
+        detail=error.message,
+        facts=error.facts,
+        offers=error.offers if isinstance(error, PaymentRequired) else None,
+        instance=instance,
+    )
+
+
+def _problem(
+    request: Request,
+    *,
+    status: int,
+    code: str,
+    detail: str,
+    facts: Mapping[str, Fact] | None = None,
+    errors: Sequence[FieldError] | None = None,
+    offers: Sequence[Offer] | None = None,
+    instance: str | None = None,
+) -> Problem:
     shown = {name: value for name, value in (facts or {}).items() if name not in _INNER_FACTS}
-    body = Problem(
+    return Problem(
         type=f"urn:fansworld:problem:{code}",
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
-        instance=request.url.path,
+        instance=instance or request.url.path,
         code=code,
         request_id=request.scope.get("request_id"),
         facts=shown or None,
         errors=list(errors) if errors else None,
         offers=None if offers is None else [OfferBody.of(offer) for offer in offers],
     )
+
+
+def _answer(body: Problem, headers: Mapping[str, str] | None) -> Response:
     return Response(
         orjson.dumps(body.model_dump(exclude_none=True)),
-        status_code=status,
+        status_code=body.status,
         media_type=MEDIA_TYPE,
         headers={"cache-control": "no-store", **(headers or {})},
     )
@@ -204,18 +245,10 @@ async def _on_own_error(request: Request, error: Exception) -> Response:
 
 def problem_of(request: Request, error: FansworldError) -> Response:
     """The answer to an error of ours; for what stands outside of the error handlers too."""
-    status = status_of(error)
-    if status >= 500:
+    body = problem_body(request, error)
+    if body.status >= 500:
         log.warning("request_failed", code=error.code, why=error.message, **error.facts)
-    return problem_response(
-        request,
-        status=status,
-        code=error.code,
-        detail=error.message,
-        facts=error.facts,
-        offers=error.offers if isinstance(error, PaymentRequired) else None,
-        headers=_headers_for(status, error),
-    )
+    return _answer(body, _headers_for(body.status, error))
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:

@@ -11,14 +11,14 @@ from fastapi import APIRouter, Body, Path, Query, Response
 from api import API_PREFIX
 from api.answers import json_answer
 from api.auth.callers import AnyCaller, SignedInCaller
-from api.etags import IfMatch, etag_of, require_if_match, require_match
+from api.etags import IfMatch, etag_of, require_if_match
 from api.media import schemas
 from api.media.managing import (
     audit_staff_view,
     cancel_processing,
+    change_media,
     delete_media,
-    lock_media,
-    open_managed,
+    open_own,
     release_held,
     reprocess_media,
 )
@@ -26,15 +26,10 @@ from api.media.views import media_item, media_json
 from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
 from api.schemas import PageQuery
-from domain.access import Reason
-from domain.errors import AccessDenied
-from domain.media.states import MediaKind, MediaState, Visibility
+from domain.media.states import MediaKind, MediaState
 from domain.paging import cursor_for, keyset_from
-from infra.db import async_transaction
-from infra.models import Media
 from infra.queries.access import OpenedMedia, open_media
 from infra.queries.media import list_own_media
-from infra.queries.posts.writing import require_in_public_posts_only
 
 router = APIRouter(prefix=f"{API_PREFIX}/media", tags=["media"], responses=PROBLEMS)
 
@@ -97,19 +92,9 @@ async def edit_media(
 
     What a post that is not public carries can't become `public`: everybody would see it.
     """
-    opened = await open_managed(parts, caller=caller, media_id=str(media_id))
-    if opened.decision.reason is not Reason.OWNER:
-        raise AccessDenied("Only its owner can do that.", code="not_owner")
+    opened = await open_own(parts, caller=caller, media_id=str(media_id))
     expected = require_if_match(if_match)
-    changes = patch.model_dump(exclude_unset=True)
-    async with async_transaction(parts.engine) as session:
-        media = await lock_media(session, str(media_id))
-        require_match(expected, media.version)
-        if changes.get("visibility") == Visibility.PUBLIC:
-            await require_in_public_posts_only(session, media.id)
-        _apply(media, changes)
-        media.version += 1
-        media.updated_at = parts.now()
+    await change_media(parts, opened, patch.model_dump(exclude_unset=True), if_match=expected)
     now = parts.now()
     edited = await open_media(parts.reads, caller=caller.caller, media_id=str(media_id), now=now)
     return _media_answer(parts, edited, now=now)
@@ -168,19 +153,6 @@ def _media_answer(parts: Parts, opened: OpenedMedia, *, now: datetime) -> Respon
     return json_answer(
         media_json(parts, opened, now=now), headers={"etag": etag_of(opened.media.version)}
     )
-
-
-def _apply(media: Media, changes: dict[str, object]) -> None:
-    if "title" in changes:
-        media.title = _text(changes["title"])
-    if "alt_text" in changes:
-        media.alt_text = _text(changes["alt_text"])
-    if "visibility" in changes:
-        media.visibility = Visibility(str(changes["visibility"]))
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def _accepted(media_id: str) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from anyio import to_thread
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.auth.callers import SignedIn
+from api.etags import require_match
 from api.media.starting import begin_deletion, begin_ingest
 from api.parts import Parts
 from api.starting import TEMPORAL_FAULTS, TEMPORAL_SECONDS
@@ -24,6 +25,7 @@ from infra.db import async_transaction
 from infra.models import AuditEntry, Media, Upload, User
 from infra.queries import audit
 from infra.queries.access import OpenedMedia, open_media, open_media_row
+from infra.queries.posts.writing import require_in_public_posts_only
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +57,51 @@ def require_managed(opened: OpenedMedia) -> OpenedMedia:
     if not opened.is_managed:
         raise AccessDenied("Only its owner can do that.", code="not_owner")
     return opened
+
+
+async def open_own(parts: Parts, *, caller: SignedIn, media_id: str) -> OpenedMedia:
+    """A media that the caller owns; that they may handle it as staff is not enough.
+
+    Raises:
+        NotFound: the caller may not know of it.
+        AccessDenied: `not_owner`.
+    """
+    opened = await open_managed(parts, caller=caller, media_id=media_id)
+    if opened.decision.reason is not Reason.OWNER:
+        raise AccessDenied("Only its owner can do that.", code="not_owner")
+    return opened
+
+
+async def change_media(
+    parts: Parts, opened: OpenedMedia, changes: Mapping[str, object], *, if_match: str
+) -> None:
+    """Change title, alternative text or visibility, as far as `changes` names them.
+
+    Raises:
+        PreconditionFailed: it was edited meanwhile.
+        Conflict: it is to be public, and a post that is not public carries it.
+    """
+    async with async_transaction(parts.engine) as session:
+        media = await lock_media(session, opened.media.id)
+        require_match(if_match, media.version)
+        if changes.get("visibility") == Visibility.PUBLIC:
+            await require_in_public_posts_only(session, media.id)
+        _apply(media, changes)
+        media.version += 1
+        media.updated_at = parts.now()
+
+
+def _apply(media: Media, changes: Mapping[str, object]) -> None:
+    if "title" in changes:
+        media.title = _text(changes["title"])
+    if "alt_text" in changes:
+        media.alt_text = _text(changes["alt_text"])
+    if "visibility" in changes:
+        media.visibility = Visibility(str(changes["visibility"]))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 async def lock_media(session: AsyncSession, media_id: str) -> Media:

@@ -130,6 +130,21 @@ def decided(answer: httpx.Response, subject: Media) -> Outcome:
     return OPEN if access["allowed"] else LOCKED
 
 
+def batch(operation: str, **wish: Any) -> Call:
+    return lambda case: case.client.post(
+        f"{MEDIA}:{operation}", json={"media_ids": [case.subject.id], **wish}
+    )
+
+
+def of_one(answer: httpx.Response, subject: Media) -> Outcome:
+    """The status that the batch gives for the subject."""
+    if answer.status_code != 200:
+        return answer.status_code
+    [result] = answer.json()["data"]
+    assert result["id"] == subject.id
+    return int(result["status"])
+
+
 def listed(answer: httpx.Response, subject: Media) -> Outcome:
     if answer.status_code != 200:
         return answer.status_code
@@ -200,6 +215,10 @@ ROWS: list[Row[Any]] = [
     ),
     *media_rows("followMedia", get("/events"), FOLLOWED),
     *media_rows("startPlayback", post("/playback"), PLAYED),
+    *media_rows("batchDeleteMedia", batch("batchDelete"), MANAGED, outcome=of_one, changes=True),
+    *media_rows(
+        "batchEditMedia", batch("batchEdit", visibility="private"), OWNER_ONLY, outcome=of_one
+    ),
     *media_rows("batchAccess", decide, DECIDED, outcome=decided),
     *media_rows("getMasterPlaylist", by_ticket(f"{HLS}/master.m3u8", TicketUse.START), PLAYED),
     *media_rows("getRenditionPlaylist", by_ticket(f"{HLS}/360p.m3u8", TicketUse.SESSION), PLAYED),
