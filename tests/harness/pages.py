@@ -69,4 +69,5 @@ MEDIA, OPERATIONS, ARCHITECTURE, DECISIONS = (
     Page(ROOT / "docs" / f"{name}.md")
     for name in ("media", "operations", "architecture", "decisions")
 )
-PAGES = (README, MEDIA, OPERATIONS, ARCHITECTURE, DECISIONS)
+ACCOUNTS, POSTS, API = (Page(ROOT / "docs" / f"{name}.md") for name in ("accounts", "posts", "api"))
+PAGES = (README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, MEDIA, OPERATIONS, POSTS)

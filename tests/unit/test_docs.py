@@ -9,16 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from domain.auth import SessionMode
 from domain.media.rejections import RejectionCode
 from domain.media.states import IngestStep, MediaState, RenditionKind, Visibility, may_move
+from domain.posts import Audience, PostState
 from infra.models import Base
 from infra.settings import Settings
 from tests.harness.pages import (
+    ACCOUNTS,
+    API,
     ARCHITECTURE,
     DECISIONS,
     MEDIA,
     OPERATIONS,
     PAGES,
+    POSTS,
     README,
     ROOT,
     Page,
@@ -127,6 +132,16 @@ def test_every_kind_of_rendition_is_explained_with_who_may_fetch_it() -> None:
     assert set(table) == set(RenditionKind)
     for kind, (_, audience) in table.items():
         assert RenditionKind(kind).is_public_preview is ("anybody" in audience), kind
+
+
+def test_every_audience_and_state_of_a_post_is_explained() -> None:
+    assert set(POSTS.table("audience")) == set(Audience)
+    assert set(POSTS.table("state")) == set(PostState)
+
+
+def test_every_mode_and_limit_is_explained() -> None:
+    assert set(ACCOUNTS.table("mode")) == set(SessionMode)
+    assert set(API.table("limit")) == {"api", "uploads", "auth"}
 
 
 def test_every_visibility_is_explained() -> None:

@@ -17,6 +17,7 @@ RETRIED = {"Unavailable", "StepBlocked", "Conflict", "NotFound", "Invalid", "Pre
 """Classes of our own errors that a step may end with; rejections end the run instead."""
 
 NOT_IN_STEPS = {
+    "infra/queries/idempotency.py",
     "infra/reads.py",
     "infra/queries/access",
     "infra/passwords.py",
