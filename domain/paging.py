@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from domain.errors import Invalid
 
+_NUMBER_MAX = 2**63 - 1
+"""What Postgres takes for a bigint."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,7 +54,10 @@ def number_from(cursor: str) -> int:
     Raises:
         Invalid: `cursor_invalid`.
     """
-    return int.from_bytes(_unpacked(cursor, 8), "big") & (2**63 - 1)
+    number = int.from_bytes(_unpacked(cursor, 8), "big")
+    if number > _NUMBER_MAX:
+        raise _cursor_invalid()
+    return number
 
 
 def _unpacked(cursor: str, size: int) -> bytes:

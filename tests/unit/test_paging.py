@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Invalid
-from domain.paging import Keyset, cursor_for, keyset_from
+from domain.paging import Keyset, cursor_for, cursor_for_number, keyset_from, number_from
 
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)), st.uuids())
@@ -30,5 +30,16 @@ def test_other_text_is_refused_or_reads_as_a_keyset(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "abc", "!!!!", "_" * 32, "A" * 33])
 def test_what_no_list_gave_out_is_refused(text: str) -> None:
-    with pytest.raises(Invalid, match="cursor"):
-        keyset_from(text)
+    for read in (keyset_from, number_from):
+        with pytest.raises(Invalid, match="cursor"):
+            read(text)
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_a_cursor_of_a_number_reads_back(number: int) -> None:
+    assert number_from(cursor_for_number(number)) == number
+
+
+def test_a_number_that_postgres_can_not_take_is_refused() -> None:
+    with pytest.raises(Invalid):
+        number_from(cursor_for_number(2**63))

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from temporalio.client import Client, WorkflowHandle
 
 from domain.auth import MailKind
-from domain.ids import mail_workflow_id
+from domain.ids import mail_workflow_id, sweep_workflow_id
 from infra.db import transaction
 from infra.ids import new_id
 from infra.models import Mail
@@ -21,10 +21,12 @@ from infra.storage import Storage
 from tests.e2e.media.platform import Platform, deployed
 from tests.harness.rows import MakeUser
 from tests.integration.mail.servers import Scripted, serving
+from workflows.accounts.messages import AccountsSwept
+from workflows.accounts.sweep import SweepAccounts
 from workflows.mail.messages import MailEnd
 from workflows.mail.send import SendMail
 from workflows.mail.start import start_mail
-from workflows.queues import Queue
+from workflows.queues import Queue, queue_name
 
 QUEUES = (Queue.WORKFLOWS, Queue.IO)
 RETRY_SECONDS = 90
@@ -65,6 +67,17 @@ def mail(engine: Engine, make_user: MakeUser) -> Mail:
     with transaction(engine) as session:
         session.add(row)
     return row
+
+
+def sweep(platform: Platform) -> AccountsSwept:
+    prefix = platform.settings.task_queue_prefix
+    return platform.loop.run(
+        platform.temporal.execute_workflow(
+            SweepAccounts.run,
+            id=f"{prefix}{sweep_workflow_id('accounts')}:{new_id()}",
+            task_queue=queue_name(Queue.WORKFLOWS, prefix=prefix),
+        )
+    )
 
 
 def begin(platform: Platform, mail: Mail) -> None:
@@ -126,3 +139,22 @@ def test_a_worker_that_dies_before_it_noted_a_mail_leaves_the_same_mail_to_the_n
     assert first["Message-ID"] == second["Message-ID"]
     assert first.as_bytes() == second.as_bytes()
     assert sent_at(engine, mail) is not None
+
+
+def test_a_mail_that_a_crash_left_without_a_run_is_sent_by_the_sweep(
+    platform: Platform, server: Scripted, engine: Engine, mail: Mail
+) -> None:
+    with transaction(engine) as session:
+        session.execute(
+            update(Mail)
+            .where(Mail.id == mail.id)
+            .values(created_at=datetime.now(UTC) - timedelta(minutes=2))
+        )
+    there = serving(server)
+    platform.loop.run(there.__aenter__())
+    with platform.working(*QUEUES):
+        assert sweep(platform) == AccountsSwept(started_mails=1)
+        assert end_of(platform, mail) == MailEnd("sent")
+        assert sweep(platform) == AccountsSwept()
+    platform.loop.run(there.__aexit__(None, None, None))
+    assert len(server.taken) == 1
