@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import structlog
+from prometheus_client import Counter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -71,6 +72,9 @@ end
 return answer
 """
 
+calls_total = Counter(
+    "fansworld_limit_calls_total", "Calls to Valkey that counted requests against limits."
+)
 log = structlog.get_logger(__name__)
 
 
@@ -170,6 +174,7 @@ class Limiter:
             for number in (each.quota.requests, each.quota.window_seconds, passed)
         ]
         try:
+            calls_total.inc()
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 rows = await self._script([each.key for each in buckets], arguments)
         except (RedisError, TimeoutError, OSError) as error:

@@ -114,10 +114,19 @@ def _early(owner: Person, media_id: str) -> Early:
 
 @contextmanager
 def _followed(owner: Person, media_id: str) -> Iterator[list[Json]]:
-    """The progress that an app hears; complete when the block is left."""
+    """The progress that an app hears, from how the media stands when the block is entered;
+    complete when it is left."""
     heard: list[Json] = []
-    ear = threading.Thread(target=lambda: heard.extend(owner.events(media_id)), daemon=True)
+    listening = threading.Event()
+
+    def listen() -> None:
+        for event in owner.events(media_id):
+            heard.append(event)
+            listening.set()
+
+    ear = threading.Thread(target=listen, daemon=True)
     ear.start()
+    assert listening.wait(SETTLE_SECONDS), "the stream of events did not begin"
     yield heard
     ear.join(SETTLE_SECONDS)
     assert not ear.is_alive(), "the stream of events did not end"

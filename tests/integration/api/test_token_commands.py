@@ -57,7 +57,8 @@ def test_an_account_a_right_and_a_token_by_command(
         assert right.expires_at is not None
         assert session.get_one(User, creator_id).display_name == "mia"
         assert session.get(Creator, creator_id) is not None
-        entries = session.execute(select(AuditEntry.action, AuditEntry.actor_name)).all()
+        written = select(AuditEntry.action, AuditEntry.actor_name).order_by(AuditEntry.id)
+        entries = session.execute(written).all()
     assert [tuple(entry) for entry in entries] == [
         ("user.created", "ada"),
         ("user.created", "ada"),
