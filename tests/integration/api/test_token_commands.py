@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -188,6 +189,18 @@ def test_an_invitation_needs_an_address_of_this_account(
         invite(session, user.id, email=given, now=now, expires_at=now, operator="ada")
     assert caught.value.code == code
     assert mail_count(engine) == 0
+
+
+def test_a_command_that_has_asked_temporal_ends_as_it_should(
+    stack_environment: dict[str, str], make_user: MakeUser
+) -> None:
+    """One in five was aborted at its end while several ran at a time."""
+    user = make_user(email="ada@example.com", email_verified_at=datetime.now(UTC))
+    with ThreadPoolExecutor(4) as pool:
+        ended = [
+            pool.submit(run, stack_environment, "invite", "--user", user.handle) for _ in range(12)
+        ]
+    assert [(each.result().returncode, each.result().stderr) for each in ended] == [(0, "")] * 12
 
 
 def test_an_invitation_without_temporal_is_left_to_the_sweep(
