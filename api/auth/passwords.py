@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from fastapi import APIRouter, BackgroundTasks, Request
 
 from api import API_PREFIX
 from api.auth import schemas
 from api.auth.callers import SignedInCaller
-from api.auth.mailing import begin_mail
+from api.auth.mailing import begin_mail, mail_link
 from api.auth.origin import RequestOrigin
-from api.auth.registering import MAIL_PAUSE
 from api.auth.signing_in import notify
 from api.contract.limits import limit_sign_in
-from api.parts import ApiParts, Parts
+from api.parts import ApiParts
 from api.problems import PROBLEMS
 from domain.auth import MailKind, SessionEnd
 from domain.errors import AccessDenied, Invalid
@@ -26,11 +23,10 @@ from infra.queries.auth.accounts import (
     owner_of_link,
     set_password,
     verified_account,
-    was_mailed_lately,
     words_of,
 )
 from infra.queries.auth.journal import note_own_act
-from infra.queries.auth.mails import take_mail_token, write_mail
+from infra.queries.auth.mails import take_mail_token
 from infra.queries.auth.sessions import revoke_all
 from infra.queries.callers import load_caller
 
@@ -95,27 +91,15 @@ async def forgot_password(
     At most one mail a minute is sent.
     """
     await limit_sign_in(request, parts, account=wish.email)
-    background.add_task(_mail_reset_link, parts, wish.email)
+    background.add_task(
+        mail_link,
+        parts,
+        wish.email,
+        find=verified_account,
+        kind=MailKind.RESET_PASSWORD,
+        ttl_seconds=parts.settings.reset_link_ttl_seconds,
+    )
     return schemas.MailedBody()
-
-
-async def _mail_reset_link(parts: Parts, email: str) -> None:
-    """After the answer, so that it takes as long whatever is known of the address."""
-    now, kind = parts.now(), MailKind.RESET_PASSWORD
-    async with async_transaction(parts.engine) as session:
-        user = await verified_account(session, email)
-        if user is None or await was_mailed_lately(
-            session, user.id, kind, now=now, within=MAIL_PAUSE
-        ):
-            return
-        mail = await write_mail(
-            session,
-            user_id=user.id,
-            kind=kind,
-            address=user.email or email,
-            expires_at=now + timedelta(seconds=parts.settings.reset_link_ttl_seconds),
-        )
-    await begin_mail(parts, mail.id)
 
 
 @router.post("/reset", operation_id="resetPassword", status_code=204)

@@ -11,10 +11,10 @@ from fastapi import APIRouter, BackgroundTasks, Request
 
 from api import API_PREFIX
 from api.auth import schemas
-from api.auth.mailing import begin_mail
+from api.auth.mailing import begin_mail, mail_link
 from api.auth.origin import RequestOrigin
 from api.contract.limits import limit_sign_in
-from api.parts import ApiParts, Parts
+from api.parts import ApiParts
 from api.problems import PROBLEMS
 from domain.accounts import check_handle
 from domain.auth import MailKind, own_words
@@ -27,13 +27,9 @@ from infra.queries.auth.accounts import (
     newest_unverified,
     register,
     remove_unverified,
-    was_mailed_lately,
 )
 from infra.queries.auth.journal import note_own_act
 from infra.queries.auth.mails import take_mail_token, write_mail
-
-MAIL_PAUSE = timedelta(minutes=1)
-"""Nobody's inbox is filled by asking again and again."""
 
 router = APIRouter(prefix=f"{API_PREFIX}/auth", tags=["auth"], responses=PROBLEMS)
 
@@ -122,24 +118,12 @@ async def resend(
     At most one mail a minute is sent.
     """
     await limit_sign_in(request, parts, account=wish.email)
-    background.add_task(_mail_link_again, parts, wish.email)
+    background.add_task(
+        mail_link,
+        parts,
+        wish.email,
+        find=newest_unverified,
+        kind=MailKind.VERIFY_EMAIL,
+        ttl_seconds=parts.settings.email_link_ttl_seconds,
+    )
     return schemas.MailedBody()
-
-
-async def _mail_link_again(parts: Parts, email: str) -> None:
-    """After the answer, so that it takes as long whatever is known of the address."""
-    now, kind = parts.now(), MailKind.VERIFY_EMAIL
-    async with async_transaction(parts.engine) as session:
-        user = await newest_unverified(session, email)
-        if user is None or await was_mailed_lately(
-            session, user.id, kind, now=now, within=MAIL_PAUSE
-        ):
-            return
-        mail = await write_mail(
-            session,
-            user_id=user.id,
-            kind=kind,
-            address=email,
-            expires_at=now + timedelta(seconds=parts.settings.email_link_ttl_seconds),
-        )
-    await begin_mail(parts, mail.id)

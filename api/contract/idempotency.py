@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated
 
 import structlog
-from fastapi import Depends, Header
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -51,21 +49,6 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _NOT_KEPT = frozenset({401, 403, 408, 429})
 
 log = structlog.get_logger(__name__)
-
-
-async def _require_key(
-    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
-) -> str:
-    if idempotency_key is None:
-        raise Invalid(
-            "Send an `Idempotency-Key`, so that a repeat of this request counts once.",
-            code="idempotency_key_required",
-        )
-    return idempotency_key
-
-
-IdempotencyKeyRequired = Annotated[str, Depends(_require_key)]
-"""Dependency of routes that move money or send messages."""
 
 
 class Idempotency:
