@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from domain.accounts import Role
 from infra.db import transaction
+from infra.ids import new_id
 from infra.models import AuthSession, Creator, User
 from tests.e2e.api.admin.conftest import ADMIN, ME, Office, code_of
 from tests.e2e.api.walk.people import Person
@@ -148,9 +149,12 @@ def test_of_two_admins_who_take_each_others_role_one_stays(office: Office) -> No
 
 @pytest.fixture
 def crowd(office: Office, make_user: MakeUser) -> list[User]:
+    """In the order of their ids, which is that of lists, and does not follow from the order of
+    their making: that may fall into one millisecond."""
     del office
     return [
-        make_user(handle=f"crowd_{number}", email=f"c{number}@x.example") for number in range(5)
+        make_user(id=user_id, handle=f"crowd_{number}", email=f"c{number}@x.example")
+        for number, user_id in enumerate(sorted(new_id() for _ in range(5)))
     ]
 
 
