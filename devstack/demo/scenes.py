@@ -22,8 +22,6 @@ from devstack.stack import Stack
 from infra.settings import Settings
 from infra.temporal import connect
 
-KILL_AT_PERCENT = 35
-
 
 class SceneFailed(Exception):
     """What was shown is not what should have happened."""
@@ -216,8 +214,7 @@ async def kill_a_worker(stage: Stage) -> str:
         clock = StepClock()
         with progress_bars(stage.console) as bars:
             async for event in watch(mia, media_id, bars=bars, title="long video", clock=clock):
-                if victim is None and event["percent"] >= KILL_AT_PERCENT:
-                    victim = await _kill_encoder(stage, media_id)
+                if victim is None and (victim := await _kill_encoder(stage, media_id)):
                     stage.console.print(f"  [red]kill -9[/] {victim} at {event['percent']} %")
         tell_steps(stage.console, {"long video": clock})
         expect(victim is not None, "the transcode was over before its worker could be killed")
@@ -230,20 +227,23 @@ async def kill_a_worker(stage: Stage) -> str:
     return f"{victim} killed, the other resumed at segment {resumed}"
 
 
-async def _kill_encoder(stage: Stage, media_id: str) -> str:
-    """End the process that encodes this video now, by its pid."""
+async def _kill_encoder(stage: Stage, media_id: str) -> str | None:
+    """End the process that encodes this video, by its pid; None until a segment of it is stored
+    and Temporal knows, which is what another worker can resume from."""
     client = await connect(stage.settings)
     description = await client.get_workflow_handle(f"ingest:{media_id}").describe()
-    encoders = [
-        pending.last_worker_identity.partition("@")[0]
-        for pending in description.raw_description.pending_activities
-        if pending.activity_type.name == "encode_video"
-    ]
+    encoders = []
+    for pending in description.raw_description.pending_activities:
+        if pending.activity_type.name == "encode_video":
+            told = await client.data_converter.decode(pending.heartbeat_details.payloads)
+            if told and any(told[0]["by_rung"].values()):
+                encoders.append(pending.last_worker_identity.partition("@")[0])
     for status in stage.stack.status():
         if status.name.startswith("worker-media") and str(status.pid) in encoders:
             stage.stack.kill(status.name)
             return status.name
-    raise SceneFailed(f"none of the media workers is encoding (encoders: {encoders})")
+    expect(not encoders, f"none of the media workers is encoding (encoders: {encoders})")
+    return None
 
 
 async def _resumed_from(stage: Stage, media_id: str) -> int:

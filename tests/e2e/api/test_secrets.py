@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from sqlalchemy import Engine, select
@@ -17,6 +18,8 @@ from infra.settings import Settings
 from infra.temporal import connect
 from tests.e2e.api.auth.accounts import AUTH, OTHER_PASSWORD, PASSWORD
 from tests.harness.api import RunningApi
+
+LOG_SECONDS = 10
 
 pytestmark = pytest.mark.usefixtures("mails_are_sent")
 
@@ -53,8 +56,7 @@ def test_runs_addresses_and_errors_hold_no_secret(
         *(PASSWORD, OTHER_PASSWORD, verify, reset, totp["secret"]),
         *(begun["access_token"], begun["refresh_token"]),
     }
-    logged = "".join(capfd.readouterr())
-    assert "/hls/key" in logged, "the log was read"
+    logged = _logged_until("/hls/key", capfd)
     kept = asyncio.run(_kept_of_mails(settings, _mail_ids(engine)))
     assert kept.count("WORKFLOW_EXECUTION_STARTED") >= 2, "the runs were read"
     for secret in secrets:
@@ -63,6 +65,16 @@ def test_runs_addresses_and_errors_hold_no_secret(
         assert secret not in kept
     for private in (email, handle):
         assert private not in kept, "a run names nobody"
+
+
+def _logged_until(last: str, capfd: pytest.CaptureFixture[str]) -> str:
+    """The log so far; the line on a request is written after its answer has gone out."""
+    logged, end = "", time.monotonic() + LOG_SECONDS
+    while last not in logged and time.monotonic() < end:
+        logged += "".join(capfd.readouterr())
+        time.sleep(0.02)
+    assert last in logged, "the log was read"
+    return logged
 
 
 def _mail_ids(engine: Engine) -> list[str]:
