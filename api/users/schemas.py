@@ -48,10 +48,6 @@ class UserSettings(BaseModel):
 
     language: str = Field(default="en", description="As BCP 47 has it.", examples=["en", "pt-BR"])
     time_zone: str = Field(default="UTC", examples=["Europe/Berlin"])
-    email_new_posts: bool = Field(
-        default=False, description="Mail when somebody that one follows publishes."
-    )
-    email_news: bool = Field(default=False, description="Mail about the platform itself.")
     show_follows: bool = Field(
         default=True, description="Be named in the lists of followers of those one follows."
     )
@@ -71,8 +67,6 @@ class SettingsPatch(Body):
 
     language: Language = "en"
     time_zone: TimeZone = "UTC"
-    email_new_posts: bool = False
-    email_news: bool = False
     show_follows: bool = True
     discoverable: bool = True
     show_follower_count: bool = True

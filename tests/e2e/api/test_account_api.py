@@ -50,8 +50,6 @@ def test_me_tells_the_caller_everything_of_themselves(
     assert body["settings"] == {
         "language": "en",
         "time_zone": "UTC",
-        "email_new_posts": False,
-        "email_news": False,
         "show_follows": True,
         "discoverable": True,
         "show_follower_count": True,
