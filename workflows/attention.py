@@ -148,7 +148,7 @@ class Attention:
             raise ApplicationError("say who decides: `operator` must not be empty")
         if skip and not blocked.skippable:
             raise ApplicationError(
-                f"the step {choice.step!r} can't be skipped: nothing could be published without "
+                f"the step {choice.step!r} can't be skipped: the run has no result without "
                 "it; retry it, or cancel the run"
             )
 

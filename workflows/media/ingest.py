@@ -19,17 +19,9 @@ from temporalio.workflow import ActivityCancellationType
 with workflow.unsafe.imports_passed_through():
     from domain.media.rejections import RejectionCode
     from domain.media.states import IngestStep, MediaKind, MediaState
-    from domain.operators import OperatorText
     from workflows import policies
-    from workflows.attention import (
-        Attention,
-        BlockedStep,
-        OperatorChoice,
-        Skipped,
-        failure_type,
-    )
+    from workflows.attention import BlockedStep, Skipped, failure_type
     from workflows.attributes import JOB_STEP
-    from workflows.auditing import AuditInput, record_audit
     from workflows.media import steps
     from workflows.media.messages import (
         EncodeVideoInput,
@@ -42,8 +34,10 @@ with workflow.unsafe.imports_passed_through():
         RenderInput,
         VideoPlanned,
     )
+    from workflows.operated import Operated
+    from workflows.performing import perform
     from workflows.policies import StepPolicy
-    from workflows.queues import Queue, sibling_queue
+    from workflows.queues import Queue
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -69,18 +63,17 @@ TITLES = {
 
 
 @workflow.defn
-class IngestMedia:
+class IngestMedia(Operated):
     """One run a media and generation; id from `domain.ids.ingest_workflow_id`."""
 
     @workflow.init
     def __init__(self, job: IngestInput) -> None:
+        super().__init__("media", job.media_id)
         self._job = job
         self._ref = MediaRef(job.media_id, job.generation)
-        self._attention = Attention(self._show_attention)
         self._skipped: list[str] = []
         self._shown: IngestStep | None = None
         self._sound_is_there = False
-        self._own_queue = workflow.info().task_queue
 
     @workflow.run
     async def run(self, job: IngestInput) -> IngestResult:
@@ -200,7 +193,7 @@ class IngestMedia:
         urgency: Priority = NORMAL,
     ) -> R:
         """Run one activity under its budget; an operator decides when that is spent."""
-        return await self._attention.run(
+        return await self.attention.run(
             step.value,
             lambda: self._execute(step, activity, order, queue, policy, summary, urgency),
         )
@@ -209,7 +202,7 @@ class IngestMedia:
         self, step: IngestStep, activity: Callable[[MediaRef], R], *, if_skipped: str
     ) -> None:
         """Run an activity that an operator may skip."""
-        result = await self._attention.run_skippable(
+        result = await self.attention.run_skippable(
             step.value,
             lambda: self._execute(
                 step, activity, self._ref, Queue.MEDIA, policies.RENDER, None, NORMAL
@@ -230,16 +223,14 @@ class IngestMedia:
         urgency: Priority,
     ) -> R:
         self._show_step(step)
-        return await workflow.execute_activity(
+        return await perform(
             activity,
             order,
-            task_queue=sibling_queue(queue, own=self._own_queue),
-            start_to_close_timeout=policy.start_to_close,
-            heartbeat_timeout=policy.heartbeat,
-            retry_policy=policy.retry,
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=OperatorText(summary or TITLES[step]),
+            queue=queue,
+            policy=policy,
+            summary=summary or TITLES[step],
             priority=urgency,
+            cancellation=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
 
     def _show_step(self, step: IngestStep) -> None:
@@ -247,7 +238,7 @@ class IngestMedia:
             return
         self._shown = step
         workflow.upsert_search_attributes([JOB_STEP.value_set(step.value)])
-        if not self._attention.blocked_steps:
+        if not self.attention.blocked_steps:
             workflow.set_current_details(TITLES[step])
 
     def _render_order(self, job: IngestInput, inspection: Inspection) -> RenderInput:
@@ -271,7 +262,7 @@ class IngestMedia:
         await self._mark(state=MediaState.CANCELLED.value, note="Cancelled.")
         await self._record(steps.discard_generation, self._ref)
 
-    async def _show_attention(self, blocked: BlockedStep | None) -> None:
+    async def show_attention(self, blocked: BlockedStep | None) -> None:
         if blocked is None:
             self._shown = None
             await self._mark(needs_attention=False, note="Going on.")
@@ -305,52 +296,7 @@ class IngestMedia:
         await self._record(steps.mark_media, mark)
 
     async def _record(self, activity: Callable[[A], R], order: A) -> R:
-        return await workflow.execute_activity(
-            activity,
-            order,
-            task_queue=sibling_queue(Queue.IO, own=self._own_queue),
-            start_to_close_timeout=policies.RECORD.start_to_close,
-            retry_policy=policies.RECORD.retry,
-        )
-
-    # --- what operators can do ---------------------------------------------------------------
-
-    @workflow.update
-    async def retry_step(self, choice: OperatorChoice) -> str:
-        """Run a waiting step again with a fresh budget."""
-        self._attention.decide(choice, skip=False)
-        await self._audit("media.step_retried", choice)
-        return OperatorText(f"{choice.step}: tried again")
-
-    @retry_step.validator
-    def _check_retry(self, choice: OperatorChoice) -> None:
-        self._attention.check(choice, skip=False)
-
-    @workflow.update
-    async def skip_step(self, choice: OperatorChoice) -> str:
-        """Go on without a waiting step, where that is safe."""
-        self._attention.decide(choice, skip=True)
-        await self._audit("media.step_skipped", choice)
-        return OperatorText(f"{choice.step}: skipped")
-
-    @skip_step.validator
-    def _check_skip(self, choice: OperatorChoice) -> None:
-        self._attention.check(choice, skip=True)
-
-    @workflow.query
-    def waiting_steps(self) -> list[str]:
-        """Steps that wait for an operator."""
-        return list(self._attention.blocked_steps)
-
-    async def _audit(self, action: str, choice: OperatorChoice) -> None:
-        entry = AuditInput(
-            action=action,
-            subject_type="media",
-            subject_id=self._job.media_id,
-            actor_name=choice.operator,
-            detail={"step": choice.step, "note": choice.note},
-        )
-        await self._record(record_audit, entry)
+        return await perform(activity, order, queue=Queue.IO, policy=policies.RECORD)
 
 
 def _rejection(error: ActivityError) -> tuple[str, str]:

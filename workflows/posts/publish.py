@@ -13,9 +13,10 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.operators import OperatorText
     from workflows import policies
+    from workflows.performing import perform
     from workflows.posts import steps
     from workflows.posts.messages import PostLook, PublishPostOrder
-    from workflows.queues import Queue, sibling_queue
+    from workflows.queues import Queue
 
 
 @workflow.defn
@@ -26,7 +27,6 @@ class PublishPost:
     def __init__(self, order: PublishPostOrder) -> None:
         self._order = order
         self._changed = False
-        self._io_queue = sibling_queue(Queue.IO, own=workflow.info().task_queue)
 
     @workflow.run
     async def run(self, order: PublishPostOrder) -> PostLook:
@@ -41,13 +41,12 @@ class PublishPost:
         workflow.continue_as_new(order)
 
     async def _look(self) -> PostLook:
-        return await workflow.execute_activity(
+        return await perform(
             steps.publish_if_due,
             self._order,
-            task_queue=self._io_queue,
-            start_to_close_timeout=policies.RECORD.start_to_close,
-            retry_policy=policies.RECORD.retry,
-            summary=OperatorText("Publishing the post, if it is due"),
+            queue=Queue.IO,
+            policy=policies.RECORD,
+            summary="Publishing the post, if it is due",
         )
 
     async def _sleep(self, seconds: float) -> None:

@@ -113,7 +113,7 @@ def test_the_creator_is_told_that_it_takes_longer_and_nothing_of_our_insides(war
     [
         ("retry_step", "publish", "Kim", "'publish' is not waiting for a decision"),
         ("retry_step", "render", "  ", "say who decides"),
-        ("skip_step", "render", "Kim", "can't be skipped: nothing could be published without"),
+        ("skip_step", "render", "Kim", "can't be skipped: the run has no result without"),
     ],
 )
 def test_a_choice_that_does_not_fit_is_refused_and_changes_nothing(
