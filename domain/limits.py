@@ -30,6 +30,10 @@ class Tally:
     current: int = 0
     before: int = 0
 
+    def less_one(self) -> Tally:
+        """One request of the current window did not count after all."""
+        return Tally(self.window, max(0, self.current - 1), self.before)
+
 
 @dataclass(frozen=True, slots=True)
 class Count:

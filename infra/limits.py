@@ -53,10 +53,11 @@ for i, key in ipairs(KEYS) do
   end
   local passed = now - window * length
   local used = before * (length - passed) / length + current
-  if told > 0 then
-    local tally = string.format('%d %d %d', window, current + told, before)
+  if told ~= 0 then
+    current = math.max(0, current + told)
+    local tally = string.format('%d %d %d', window, current, before)
     redis.call('SET', key, tally, 'EX', 2 * length)
-    answer[i] = {1, 0, 0, window, current + told, before}
+    answer[i] = {1, 0, 0, window, current, before}
   elseif used + 1 > limit then
     local room, wait = limit - 1, 0
     if current <= room then wait = length * (1 - (room - current) / before) - passed
@@ -123,6 +124,14 @@ class Limiter:
         if self._sending is None:
             self._sending = asyncio.create_task(self._send())
         return await answer
+
+    async def give_back(self, *buckets: Bucket) -> None:
+        """Take back one request of each bucket that a `hit` has counted."""
+        if (
+            time.monotonic() < self._retry_at
+            or await self._call(buckets, [-1] * len(buckets)) is None
+        ):
+            self._local.give_back(buckets)
 
     async def _send(self) -> None:
         try:
@@ -207,6 +216,11 @@ class LocalBuckets:
     def hit(self, buckets: Sequence[Bucket]) -> list[Count]:
         now = time.time()
         return [self._hit(bucket, now) for bucket in buckets]
+
+    def give_back(self, buckets: Sequence[Bucket]) -> None:
+        for bucket in buckets:
+            if bucket.key in self._tallies:
+                self._tallies[bucket.key] = self._tallies[bucket.key].less_one()
 
     def _hit(self, bucket: Bucket, now: float) -> Count:
         quota = bucket.quota

@@ -50,7 +50,7 @@ async def sign_in_with_passkey(
 ) -> SignedInBody:
     """Sign in by a passkey alone. It counts as both factors, since the device has verified its
     holder and holds the key. Whatever is wrong with it is 401 `passkey_refused`."""
-    await limit_sign_in(request, parts)
+    tries = await limit_sign_in(request, parts)
     now, begun = parts.now(), None
     refusal: FansworldError = Unauthenticated(
         "This passkey does not sign in here.", code="passkey_refused"
@@ -87,4 +87,5 @@ async def sign_in_with_passkey(
     if begun is None:
         await send_notice(parts, proof)
         raise refusal
+    await tries.succeeded()
     return answer_signed_in(parts, response, begun)

@@ -43,7 +43,7 @@ async def change_password(
     origin: RequestOrigin,
 ) -> None:
     """Set a new password. Ends every other session, and tells the account's owner by mail."""
-    await limit_sign_in(request, parts, account=caller.user_id)
+    tries = await limit_sign_in(request, parts, account=caller.user_id)
     current = change.current_password.get_secret_value()
     new = change.new_password.get_secret_value()
     async with async_transaction(parts.engine) as session:
@@ -52,6 +52,7 @@ async def change_password(
     verified = await parts.passwords.verify(credential.password_hash, current)
     if not verified.matches:
         raise _password_wrong()
+    await tries.succeeded()
     if new == current:
         raise Invalid("This is the password that you have.", code="password_unchanged")
     password_hash = await parts.passwords.hash_new(new, own_words=words_of(user))
@@ -115,10 +116,11 @@ async def reset_password(
     Second factors stay: they are asked for at the next sign-in. A password that is refused
     does not use the token up.
     """
-    await limit_sign_in(request, parts)
+    tries = await limit_sign_in(request, parts)
     key = parts.settings.url_signing_key_bytes
     async with async_transaction(parts.engine) as session:
         user = await owner_of_link(session, reset.token, key=key)
+    await tries.succeeded()
     password_hash = await parts.passwords.hash_new(
         reset.new_password.get_secret_value(), own_words=words_of(user)
     )

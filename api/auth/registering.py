@@ -85,7 +85,7 @@ async def verify_email(
 
     The first account that verifies an address keeps it. Others that named it are removed.
     """
-    await limit_sign_in(request, parts)
+    tries = await limit_sign_in(request, parts)
     key, now = parts.settings.url_signing_key_bytes, parts.now()
     async with async_transaction(parts.engine) as session:
         claimants = await lock_claimants(session, proof.token, key=key)
@@ -97,6 +97,7 @@ async def verify_email(
         await session.flush()
         await remove_unverified(session, [each for each in claimants if each is not user])
         await note_own_act(session, user, "email.verified", origin)
+    await tries.succeeded()
 
 
 def _claimant(claimants: list[User], user_id: str) -> User:

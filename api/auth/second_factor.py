@@ -63,7 +63,7 @@ async def answer_second_factor(
     """
     challenge_id = str(given.challenge_id)
     account = await account_of_challenge(parts.reads, challenge_id)
-    await limit_sign_in(request, parts, account=account)
+    tries = await limit_sign_in(request, parts, account=account)
     now, begun = parts.now(), None
     async with async_transaction(parts.engine) as session:
         user = await _held_account(session, account)
@@ -91,6 +91,7 @@ async def answer_second_factor(
             code="second_factor_wrong",
             attempts_left=CODE_ATTEMPTS_MAX - challenge.attempts,
         )
+    await tries.succeeded()
     background.add_task(send_notice, parts, proof)
     return answer_signed_in(parts, response, begun)
 

@@ -55,7 +55,7 @@ async def sign_in(
     A wrong password and a name that nobody has are one answer, 401 `credentials_wrong`, after
     the same time. Only the right password hears `email_unverified` or `suspended` (403).
     """
-    await limit_sign_in(request, parts, account=wish.name)
+    tries = await limit_sign_in(request, parts, account=wish.name, by_strangers=True)
     password = wish.password.get_secret_value()
     credential = await credential_of(parts.reads, wish.name)
     verified = await parts.passwords.verify(
@@ -64,6 +64,7 @@ async def sign_in(
     if credential is None or not verified.matches:
         log.info("sign_in_refused", user_id=credential and credential.user_id, ip=origin.ip)
         raise _credentials_wrong()
+    await tries.succeeded()
     password_hash = await parts.passwords.rehash(password) if verified.is_outdated else None
     now = parts.now()
     async with async_transaction(parts.engine) as session:

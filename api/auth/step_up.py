@@ -81,7 +81,7 @@ async def step_up(
     403 `proof_refused`.
     """
     session_id = _session_of(caller)
-    await limit_sign_in(request, parts, account=caller.user_id)
+    tries = await limit_sign_in(request, parts, account=caller.user_id)
     right_hash = None
     if given.password is not None:
         password = given.password.get_secret_value()
@@ -106,6 +106,7 @@ async def step_up(
     if proof.user is None:
         await send_notice(parts, proof)
         raise AccessDenied("That does not prove it.", code="proof_refused")
+    await tries.succeeded()
     background.add_task(send_notice, parts, proof)
     return StepUpBody(
         fresh_until=now + timedelta(seconds=parts.settings.step_up_ttl_seconds),

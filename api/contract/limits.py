@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import MutableHeaders
@@ -27,13 +28,14 @@ from api.parts import Parts
 from api.problems import problem_of
 from domain.errors import RateLimited
 from domain.limits import Count, Quota
-from infra.limits import Bucket
+from infra.limits import Bucket, Limiter
 from infra.settings import Settings
 
 MINUTE_SECONDS = 60
 AUTH_WINDOW_SECONDS = 15 * MINUTE_SECONDS
 IPV6_PREFIX = 64
 """What one customer of a provider has at least; single addresses are free to change."""
+STRANGERS_FACTOR = 10
 _PLAYED = re.compile(rf"{API_PREFIX}/media/[^/]+/(hls/.*|storyboard\.vtt)")
 _UPLOADS = f"{API_PREFIX}/uploads"
 
@@ -71,25 +73,54 @@ def is_limited(path: str) -> bool:
     return path.startswith(API_PREFIX) and _PLAYED.fullmatch(path) is None
 
 
-async def limit_sign_in(request: Request, parts: Parts, *, account: str | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """A try to prove who one is, counted as if it were wrong."""
+
+    limiter: Limiter
+    buckets: tuple[Bucket, ...]
+
+    async def succeeded(self) -> None:
+        """It was right: only wrong ones count."""
+        await self.limiter.give_back(*self.buckets)
+
+
+async def limit_sign_in(
+    request: Request, parts: Parts, *, account: str | None = None, by_strangers: bool = False
+) -> Tries:
     """Count a try to prove who one is, of the caller's address and of `account`.
 
     `account` is what the caller says that they are: an e-mail address or a user's id, whether
     or not there is such an account. While Valkey is away each process lets half as many pass.
 
+    Args:
+        by_strangers: anybody can try, knowing nothing. Then the account's tries are counted for
+            each address apart, so that a stranger can't use up those of its owner, and
+            `STRANGERS_FACTOR` times as many are the most from all addresses together.
+
     Raises:
         RateLimited: 429.
     """
-    requests = parts.settings.rate_limit_auth_per_15_minutes
-    quota = Quota("auth", requests, AUTH_WINDOW_SECONDS)
-    subjects = [_address_subject(request, parts.settings)]
+    address = _address_subject(request, parts.settings)
+    subjects = {address: 1}
     if account is not None:
         # A hash, because Valkey needs to know nobody's address.
-        subjects.append(hashlib.sha256(account.strip().casefold().encode()).hexdigest()[:32])
-    buckets = [Bucket(quota, subject, max(1, requests // 2)) for subject in subjects]
+        name = hashlib.sha256(account.strip().casefold().encode()).hexdigest()[:32]
+        if by_strangers:
+            subjects |= {f"{name}:{address}": 1, name: STRANGERS_FACTOR}
+        else:
+            subjects |= {name: 1}
+    tries = parts.settings.rate_limit_auth_per_15_minutes
+    buckets = tuple(
+        Bucket(
+            Quota("auth", tries * factor, AUTH_WINDOW_SECONDS), subject, max(1, tries * factor // 2)
+        )
+        for subject, factor in subjects.items()
+    )
     refused = _refused(buckets, await parts.limiter.hit(*buckets))
     if refused is not None:
         raise refused
+    return Tries(parts.limiter, buckets)
 
 
 def _buckets_of(request: Request, parts: Parts) -> list[Bucket]:

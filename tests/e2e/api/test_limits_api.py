@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx2 as httpx
 import pytest
 from redis import Redis
+from sqlalchemy import Engine
 from starlette.requests import Request
 
 from api.contract.limits import limit_sign_in
@@ -12,6 +13,7 @@ from api.parts import open_parts
 from domain.accounts import Role
 from domain.errors import RateLimited
 from infra.settings import Settings
+from tests.e2e.api.auth.accounts import OTHER_PASSWORD, Accounts
 from tests.harness.api import StartApi
 from tests.harness.rows import MakeUser
 
@@ -127,10 +129,43 @@ async def test_tries_to_sign_in_are_limited_by_address_and_by_account(
         assert await tries("198.51.100.1", "another@example.com", 1) == 0
 
 
+@pytest.mark.parametrize("changes", [{}, WITHOUT_VALKEY], ids=["valkey", "without valkey"])
+async def test_strangers_can_not_use_up_the_tries_of_an_accounts_owner(
+    settings: Settings, valkey: Redis, changes: dict[str, str]
+) -> None:
+    del valkey
+    limits = {"rate_limit_auth_per_15_minutes": 4} | changes
+    async with open_parts(settings.model_copy(update=limits)) as parts:
+
+        async def let_through(address: str) -> bool:
+            request = Request({"type": "http", "headers": [], "client": (address, 1)})
+            try:
+                await limit_sign_in(request, parts, account="ada@example.com", by_strangers=True)
+            except RateLimited:
+                return False
+            return True
+
+        assert not all([await let_through("198.51.100.1") for _ in range(5)])
+        assert await let_through("192.0.2.1"), "the owner, from elsewhere"
+        everywhere = [await let_through(f"203.0.113.{n}") for n in range(45)]
+        assert everywhere[10] and not everywhere[-1], "but no end of addresses helps to guess"
+
+
+def test_only_wrong_passwords_count(
+    start_api: StartApi, make_user: MakeUser, engine: Engine
+) -> None:
+    accounts = Accounts(start_api(rate_limit_auth_per_15_minutes=3), engine, make_user)
+    user = accounts.make()
+    right = [accounts.login(user).status_code for _ in range(5)]
+    assert right == [200] * 5
+    wrong = [accounts.login(user, password=OTHER_PASSWORD).status_code for _ in range(4)]
+    assert wrong == [401, 401, 401, 429]
+
+
 async def test_valkey_learns_nobodys_address(settings: Settings, valkey: Redis) -> None:
     request = Request({"type": "http", "headers": [], "client": ("192.0.2.1", 1)})
     async with open_parts(settings) as parts:
-        await limit_sign_in(request, parts, account="ada@example.com")
+        await limit_sign_in(request, parts, account="ada@example.com", by_strangers=True)
     keys = [key.decode() for key in valkey.keys("limit:auth:*")]  # type: ignore[union-attr]
-    assert len(keys) == 2
+    assert len(keys) == 3
     assert not any("@" in key for key in keys)

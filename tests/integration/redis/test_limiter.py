@@ -64,6 +64,16 @@ async def test_requests_at_the_same_time_share_a_call_and_are_counted_one_by_one
     assert calls_so_far() - calls <= 2
 
 
+async def test_what_did_not_count_after_all_is_given_back(limiter: Limiter) -> None:
+    bucket = Bucket(Quota("auth", 2, LONG), new_id())
+    for _ in range(5):
+        assert [each.allowed for each in await limiter.hit(bucket)] == [True]
+        await limiter.give_back(bucket)
+    await limiter.give_back(bucket)  # There is nothing left to give back.
+    allowed = [(await limiter.hit(bucket))[0].allowed for _ in range(3)]
+    assert allowed == [True, True, False]
+
+
 async def test_a_bucket_is_forgotten_when_it_does_not_count_any_more(
     limiter: Limiter, valkey: Redis
 ) -> None:
