@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from api.auth.tokens import TokenKeys
+from api.starting import RunStarter
 from infra.access_changes import AccessChanges
 from infra.db import make_async_engine
 from infra.keyring import KeyRing
@@ -41,6 +42,7 @@ class Parts:
     valkey: Redis
     limiter: Limiter
     temporal: Client
+    starter: RunStarter
     keys: KeyRing
     """Of media."""
     account_keys: KeyRing
@@ -86,6 +88,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             valkey=valkey,
             limiter=Limiter(valkey),
             temporal=await connect(settings, lazy=True),
+            starter=RunStarter(),
             keys=KeyRing(settings.media_master_keys),
             account_keys=KeyRing(settings.account_master_keys),
             relying_party=RelyingParty.of(settings),

@@ -8,7 +8,6 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.parts import Parts
-from api.starting import begun
 from domain.auth import MailKind
 from infra.db import async_transaction
 from infra.models import User
@@ -23,7 +22,7 @@ MAIL_PAUSE = timedelta(minutes=1)
 async def begin_mail(parts: Parts, mail_id: str) -> bool:
     """Start sending; False where the sweep will have to."""
     start = start_mail(parts.temporal, mail_id, queue_prefix=parts.settings.task_queue_prefix)
-    return await begun(start, what="mail", mail_id=mail_id)
+    return await parts.starter.begin(start, what="mail", mail_id=mail_id)
 
 
 async def mail_link(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from api.parts import Parts
-from api.starting import begun
 from infra.models import Media
 from workflows.media.messages import DeleteMediaInput, IngestInput
 from workflows.media.start import start_deletion, start_ingest
@@ -22,7 +21,7 @@ async def begin_ingest(
     start = start_ingest(
         parts.temporal, job, queue_prefix=parts.settings.task_queue_prefix, kind=media.kind
     )
-    return await begun(start, what="ingest", media_id=media.id)
+    return await parts.starter.begin(start, what="ingest", media_id=media.id)
 
 
 async def begin_deletion(parts: Parts, media: Media, *, requested_by: str) -> bool:
@@ -38,4 +37,4 @@ async def begin_deletion(parts: Parts, media: Media, *, requested_by: str) -> bo
         creator_id=media.owner_id,
         queue_prefix=parts.settings.task_queue_prefix,
     )
-    return await begun(start, what="deletion", media_id=media.id)
+    return await parts.starter.begin(start, what="deletion", media_id=media.id)

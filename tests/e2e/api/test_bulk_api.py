@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 from sqlalchemy import Engine
 
+from api.contract.bulk import AT_A_TIME
+from api.starting import TEMPORAL_SECONDS
 from domain.accounts import Role
 from infra.db import transaction
 from infra.ids import new_id
@@ -99,3 +103,17 @@ def test_without_the_database_each_item_says_so(start_api: StartApi, creator: Us
     api = start_api(database_url="postgresql+psycopg://nobody@127.0.0.1:1/none")
     [result] = batch(api.client(creator), "batchDelete", [new_id()]).json()["data"]
     assert (result["status"], result["problem"]["code"]) == (503, "database_unavailable")
+
+
+def test_a_temporal_that_hangs_is_waited_for_once_and_not_for_each(
+    start_api: StartApi, creator: User, publish: Publisher, engine: Engine
+) -> None:
+    ids = [publish.image(creator).id for _ in range(AT_A_TIME * 4)]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        api = start_api(temporal_address=f"127.0.0.1:{silent.getsockname()[1]}")
+        begun = time.monotonic()
+        answer = batch(api.client(creator), "batchDelete", ids)
+        seconds = time.monotonic() - begun
+    assert {each["status"] for each in answer.json()["data"]} == {202}
+    assert {row(engine, media_id).state for media_id in ids} == {"deleted"}
+    assert seconds < 2 * TEMPORAL_SECONDS, "the sweep begins the others"
