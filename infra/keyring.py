@@ -1,4 +1,4 @@
-"""Master keys that wrap the keys of media and the TOTP secrets of accounts.
+"""Master keys that wrap the keys of media, the TOTP secrets of accounts, and kept answers.
 
 Rotation: put a new master key first. It wraps from then on, and every key in the ring still
 unwraps; an old one can be dropped when no row names its id any more.

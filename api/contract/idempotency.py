@@ -133,6 +133,7 @@ async def _claim(parts: Parts, caller: Caller, keyed: KeyedRequest) -> Claim | S
         return await claim_key(
             session,
             keyed,
+            keys=parts.account_keys,
             now=parts.now(),
             ttl_seconds=parts.settings.idempotency_ttl_seconds,
         )
@@ -177,7 +178,7 @@ async def _settle(parts: Parts, claim: Claim, answer: StoredAnswer | None) -> No
             if answer is None:
                 await free_key(session, claim)
             else:
-                await keep_answer(session, claim, answer)
+                await keep_answer(session, claim, answer, keys=parts.account_keys)
     except SQLAlchemyError as error:
         # What the route did stands, and its client should hear so. The key stays in flight.
         log.warning("idempotency_answer_lost", why=str(error).strip())

@@ -28,3 +28,6 @@ class IdempotencyRecord(Base):
     status: Mapped[int | None]
     headers: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Wrapped: an answer may hold signed addresses, and lies here for a day."""
+    key_id: Mapped[str | None]
+    """The master key of accounts that has wrapped `body`."""

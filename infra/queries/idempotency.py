@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Conflict, Invalid
+from infra.keyring import KeyRing
 from infra.models import IdempotencyRecord
 
 LOCK_SECONDS = 60
@@ -42,7 +43,12 @@ class KeyedRequest:
 
 
 async def claim_key(
-    session: AsyncSession, request: KeyedRequest, *, now: datetime, ttl_seconds: int
+    session: AsyncSession,
+    request: KeyedRequest,
+    *,
+    keys: KeyRing,
+    now: datetime,
+    ttl_seconds: int,
 ) -> Claim | StoredAnswer:
     """Be the first to send this key, or get what the first was answered.
 
@@ -61,6 +67,7 @@ async def claim_key(
         "status": None,
         "headers": None,
         "body": None,
+        "key_id": None,
     }
     is_over = record.created_at <= now - timedelta(seconds=ttl_seconds)
     died = and_(
@@ -91,14 +98,19 @@ async def claim_key(
             "The first request with this Idempotency-Key is not answered yet. Try again.",
             code="idempotency_in_flight",
         )
-    return StoredAnswer(first.status, first.headers or {}, first.body or b"")
+    assert first.key_id is not None and first.body is not None
+    body = keys.unwrap(first.key_id, first.body)
+    return StoredAnswer(first.status, first.headers or {}, body)
 
 
-async def keep_answer(session: AsyncSession, claim: Claim, answer: StoredAnswer) -> None:
+async def keep_answer(
+    session: AsyncSession, claim: Claim, answer: StoredAnswer, *, keys: KeyRing
+) -> None:
+    key_id, body = keys.wrap(answer.body)
     await session.execute(
         update(IdempotencyRecord)
         .where(*_is(claim))
-        .values(status=answer.status, headers=answer.headers, body=answer.body)
+        .values(status=answer.status, headers=answer.headers, body=body, key_id=key_id)
     )
 
 

@@ -51,6 +51,15 @@ def records(engine: Engine) -> list[IdempotencyRecord]:
         return list(session.scalars(select(IdempotencyRecord)))
 
 
+def test_what_is_kept_is_sealed(api: RunningApi, creator: User, engine: Engine) -> None:
+    answer = upload(api.client(creator), "one")
+    [record] = records(engine)
+    assert record.body is not None and answer.json()["id"].encode() not in record.body
+    signed = answer.json()["put"]["url"].partition("X-Amz-Signature=")[2]
+    assert signed, "the answer holds a signed address"
+    assert signed not in str(vars(record))
+
+
 def test_a_repeat_gets_the_first_answer_and_changes_nothing(
     api: RunningApi, creator: User, engine: Engine
 ) -> None:
