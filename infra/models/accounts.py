@@ -137,6 +137,7 @@ class Follow(Base):
     __table_args__ = (
         CheckConstraint("fan_id <> creator_id", name="not_oneself"),
         Index("ix_follows_creator_id_created_at", "creator_id", "created_at"),
+        Index("ix_follows_fan_id_created_at", "fan_id", "created_at"),
     )
 
     fan_id: Mapped[Id] = mapped_column(ForeignKey("users.id"), primary_key=True)
@@ -151,6 +152,7 @@ class Block(Base):
     __table_args__ = (
         CheckConstraint("blocker_id <> blocked_id", name="not_oneself"),
         Index("ix_blocks_blocked_id", "blocked_id"),
+        Index("ix_blocks_blocker_id_created_at", "blocker_id", "created_at"),
     )
 
     blocker_id: Mapped[Id] = mapped_column(ForeignKey("users.id"), primary_key=True)

@@ -38,7 +38,28 @@ class Post(Base):
             "id",
             postgresql_where=text(_SHOWN),
         ),
+        Index(
+            "ix_posts_public",
+            "creator_id",
+            "published_at",
+            "id",
+            postgresql_where=text(f"{_SHOWN} AND audience = 'public'"),
+        ),
+        Index(
+            "ix_posts_pinned",
+            "creator_id",
+            "published_at",
+            "id",
+            postgresql_where=text(f"{_SHOWN} AND pinned_at IS NOT NULL"),
+        ),
         Index("ix_posts_creator_id_created_at_id", "creator_id", "created_at", "id"),
+        Index(
+            "ix_posts_unpublished",
+            "creator_id",
+            "created_at",
+            "id",
+            postgresql_where=text("state NOT IN ('published', 'deleted')"),
+        ),
         Index("ix_posts_published_at_id", "published_at", "id", postgresql_where=text(_SHOWN)),
         Index("ix_posts_scheduled", "publish_at", postgresql_where=text("state = 'scheduled'")),
     )

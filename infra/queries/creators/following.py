@@ -25,7 +25,7 @@ from infra.queries.people import (
 from infra.queries.users.blocks import add_to_count, lock_counts
 from infra.reads import ReadPool
 
-_FOLLOWING = own_page(
+FOLLOWING_SQL = own_page(
     f"{PERSON}, f.created_at",
     f"""follows f
     JOIN users u ON u.id = f.creator_id
@@ -89,7 +89,7 @@ async def list_following(
 ) -> PeoplePage:
     """Whom the caller follows, the newest first."""
     page = await fetch_own_page(
-        reads, _FOLLOWING, caller=caller, after=after, limit=limit, country=caller.country
+        reads, FOLLOWING_SQL, caller=caller, after=after, limit=limit, country=caller.country
     )
     return people_page(page)
 

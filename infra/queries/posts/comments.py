@@ -27,8 +27,17 @@ from infra.queries.people import (
 )
 from infra.reads import ReadPool, Row
 
+
+def _unblocked(blocker: str, blocked: str) -> str:
+    """Looked up for each comment: somebody may have blocked, and be blocked by, thousands."""
+    return f"""NOT EXISTS (
+          SELECT FROM blocks b WHERE b.blocker_id = {blocker} AND b.blocked_id = {blocked}
+          OFFSET 0  -- Keeps it a look-up.
+      )"""
+
+
 _COLUMNS = f"k.id::text, k.body, k.version, k.created_at, k.edited_at, {PERSON}"
-_PAGE = judging_sql(
+COMMENTS_SQL = judging_sql(
     GIVEN_POST,
     columns=_COLUMNS,
     joins=f"""
@@ -36,11 +45,7 @@ LEFT JOIN LATERAL (
     SELECT k.* FROM comments k
     JOIN users u ON u.id = k.author_id AND {SHOWN}
     WHERE k.post_id = a.id AND k.deleted_at IS NULL
-      AND NOT EXISTS (
-          SELECT FROM blocks b
-          WHERE (b.blocker_id = v.id AND b.blocked_id = k.author_id)
-             OR (b.blocker_id = k.author_id AND b.blocked_id = v.id)
-      )
+      AND {_unblocked("v.id", "k.author_id")} AND {_unblocked("k.author_id", "v.id")}
       AND {newest_first("k.created_at", "k.id")}
     ORDER BY k.created_at DESC, k.id DESC LIMIT %(limit)s
 ) k ON true
@@ -94,7 +99,7 @@ async def list_comments(
         Unauthenticated: the account or the session is over.
     """
     params = {"post_id": post_id, **since_params(after, limit)}
-    rows = await judge_post(reads, _PAGE, caller=caller, now=now, params=params)
+    rows = await judge_post(reads, COMMENTS_SQL, caller=caller, now=now, params=params)
     if not rows or rows[0].decision.hidden:
         raise no_such_post(post_id)
     rows[0].require_allowed()

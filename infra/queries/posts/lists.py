@@ -71,37 +71,56 @@ chosen AS MATERIALIZED (
     ORDER BY p.published_at DESC, p.id DESC LIMIT %(limit)s
 )""")
 
-# The decision hides from nobody but those who are not signed in a published post of a creator
-# of whom they may know; so what is left out here is what it would hide, and pages are full.
-_OF_CREATOR = page_sql(f"""
+
+def _of_creator(condition: str) -> bytes:
+    return page_sql(f"""
 chosen AS MATERIALIZED (
     SELECT row_number() OVER (ORDER BY p.published_at DESC, p.id DESC) AS place,
            p.id, c.user_id AS owner_id
     FROM creators c
     LEFT JOIN LATERAL (
         SELECT p.published_at, p.id FROM posts p
-        WHERE p.creator_id = c.user_id AND p.state = 'published'
-          AND (%(viewer_id)s::uuid IS NOT NULL OR p.audience = 'public')
-          AND (NOT %(pinned)s::boolean OR p.pinned_at IS NOT NULL)
+        WHERE p.creator_id = c.user_id AND p.state = 'published' AND {condition}
           AND {newest_first("p.published_at", "p.id")}
         ORDER BY p.published_at DESC, p.id DESC LIMIT %(limit)s
     ) p ON true
     WHERE c.user_id = %(creator_id)s::uuid
 )""")
 
-_OWN = page_sql(f"""
+
+def _own(condition: str) -> bytes:
+    return page_sql(f"""
 chosen AS MATERIALIZED (
     SELECT row_number() OVER (ORDER BY p.created_at DESC, p.id DESC) AS place,
            p.id, NULL::uuid AS owner_id
     FROM viewer v
     CROSS JOIN LATERAL (
         SELECT p.created_at, p.id FROM posts p
-        WHERE p.creator_id = v.id AND p.state <> 'deleted'
-          AND (%(state)s::text IS NULL OR p.state = %(state)s)
+        WHERE p.creator_id = v.id AND p.state <> 'deleted' AND {condition}
           AND {newest_first("p.created_at", "p.id")}
         ORDER BY p.created_at DESC, p.id DESC LIMIT %(limit)s
     ) p
 )""")
+
+
+# What a list leaves out stands in its statement as it is, so that an index of the rest alone
+# can answer it: a creator may have a hundred thousand posts, and three of them pinned.
+#
+# The decision hides from nobody but those who are not signed in a published post of a creator
+# of whom they may know; so what is left out here is what it would hide, and pages are full.
+_PUBLIC, _PINNED = "p.audience = 'public'", "p.pinned_at IS NOT NULL"
+OF_CREATOR_SQL = {
+    (True, False): _of_creator("true"),
+    (True, True): _of_creator(_PINNED),
+    (False, False): _of_creator(_PUBLIC),
+    (False, True): _of_creator(f"{_PUBLIC} AND {_PINNED}"),
+}
+"""By whether somebody is signed in, and whether only pinned posts are asked for."""
+OWN_SQL: dict[PostState | None, bytes] = {
+    None: _own("true"),
+    **{state: _own(f"p.state = '{state}'") for state in PostState},
+}
+"""By the state that is asked for; None for every state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +160,8 @@ async def posts_of_creator(
         NotFound: `creator_not_found`; there is none, or the viewer may not know of them.
         Unauthenticated: the account or the session is over.
     """
-    params = {"creator_id": creator_id, "pinned": pinned}
-    page = await _page(reads, _OF_CREATOR, caller, now, limit, after, params)
+    sql = OF_CREATOR_SQL[caller.user_id is not None, pinned]
+    page = await _page(reads, sql, caller, now, limit, after, {"creator_id": creator_id})
     if page.owner_hidden:
         raise NotFound("There is no such creator.", code="creator_not_found", creator_id=creator_id)
     return _cut(page, limit, by_publication=True)
@@ -162,7 +181,7 @@ async def own_posts(
     Raises:
         Unauthenticated: the account or the session is over.
     """
-    page = await _page(reads, _OWN, caller, now, limit, after, {"state": state})
+    page = await _page(reads, OWN_SQL[state], caller, now, limit, after, {})
     return _cut(page, limit, by_publication=False)
 
 

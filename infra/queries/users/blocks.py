@@ -19,7 +19,7 @@ from infra.queries.own_pages import ME, PeoplePage, fetch_own_page, own_page, pe
 from infra.queries.people import PERSON, SHOWN
 from infra.reads import ReadPool
 
-_BLOCKED = own_page(
+BLOCKED_SQL = own_page(
     f"{PERSON}, b.created_at",
     f"blocks b JOIN users u ON u.id = b.blocked_id WHERE b.blocker_id = {ME} AND {SHOWN}",
     at="b.created_at",
@@ -70,7 +70,7 @@ async def list_blocked(
     reads: ReadPool, *, caller: Caller, after: Keyset | None, limit: int
 ) -> PeoplePage:
     """Whom the caller blocks, the newest first."""
-    page = await fetch_own_page(reads, _BLOCKED, caller=caller, after=after, limit=limit)
+    page = await fetch_own_page(reads, BLOCKED_SQL, caller=caller, after=after, limit=limit)
     return people_page(page)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +24,7 @@ from infra.queries.posts.lists import FEED_SQL, PostPage, feed, own_posts, posts
 from infra.reads import ReadPool, Row
 from infra.settings import Settings
 from tests.harness.database import empty_tables
+from tests.harness.plans import plan_nodes, rows_read
 from tests.harness.posts import FollowCreator, MakePost, write_post
 from tests.harness.rows import Entitle, MakeMedia, MakeUser
 from tests.integration.api.test_access_worlds import World, make_world, write_world
@@ -237,31 +237,6 @@ async def test_pages_of_who_is_not_signed_in_are_full(
     assert second.next is None
 
 
-def plan_of(engine: Engine, fan: User) -> list[dict[str, Any]]:
-    """Every node of the plan that a prepared statement gets."""
-    raw = FEED_SQL.decode()
-    values = {
-        "viewer_id": fan.id,
-        "session_id": None,
-        "now": NOW,
-        "country": None,
-        "before_at": None,
-        "before_id": None,
-        "limit": 21,
-    }
-    with engine.connect() as connection:
-        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
-        rows = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {raw}", values)
-        found = rows.scalar_one()
-    plan = found if isinstance(found, list) else json.loads(found)
-    nodes, waiting = [], [plan[0]["Plan"]]
-    while waiting:
-        node = waiting.pop()
-        nodes.append(node)
-        waiting += node.get("Plans", [])
-    return nodes
-
-
 async def test_the_feed_reads_an_index_and_never_all_posts(
     engine: Engine, make_user: MakeUser
 ) -> None:
@@ -279,8 +254,9 @@ async def test_the_feed_reads_an_index_and_never_all_posts(
             "ANALYZE users, creators, follows, posts",
         ):
             connection.exec_driver_sql(statement)
-    nodes = plan_of(engine, fan)
+    nodes = plan_nodes(engine, FEED_SQL, viewer_id=fan.id, now=NOW)
     on_posts = [node for node in nodes if node.get("Relation Name") == "posts"]
     assert {node["Node Type"] for node in on_posts} <= {"Index Scan", "Index Only Scan"}
-    read = sum(node["Actual Rows"] * node["Actual Loops"] for node in on_posts)
-    assert read <= 100 + 21 * 21 + 21, "one of each creator, a page of 21, and the page itself"
+    assert rows_read(nodes, "posts") <= 100 + 21 * 21 + 21, (
+        "one of each creator, a page of 21, and the page itself"
+    )
