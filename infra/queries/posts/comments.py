@@ -46,6 +46,7 @@ LEFT JOIN LATERAL (
     JOIN users u ON u.id = k.author_id AND {SHOWN}
     WHERE k.post_id = a.id AND k.deleted_at IS NULL
       AND {_unblocked("v.id", "k.author_id")} AND {_unblocked("k.author_id", "v.id")}
+      AND {_unblocked("a.owner_id", "k.author_id")} AND {_unblocked("k.author_id", "a.owner_id")}
       AND {newest_first("k.created_at", "k.id")}
     ORDER BY k.created_at DESC, k.id DESC LIMIT %(limit)s
 ) k ON true
@@ -91,7 +92,9 @@ async def list_comments(
 ) -> tuple[JudgedPost, list[CommentRecord], bool]:
     """The post, the next `limit` comments, newest first, and whether more follow.
 
-    Comments of whom the viewer blocked, or was blocked by, are left out.
+    Comments of whom the viewer blocked, or was blocked by, are left out; and for everybody
+    those of whom the post's author blocked, or was blocked by: they could neither see nor
+    delete what others read below their post.
 
     Raises:
         NotFound: there is no such post, or the viewer may not know of it.

@@ -201,6 +201,27 @@ def test_comments_of_whom_one_blocks_are_not_shown(
     assert len(api.client().get(f"{POSTS}/{post.id}/comments").json()["data"]) == 1
 
 
+@pytest.mark.parametrize("by_creator", [True, False])
+def test_below_a_post_nobody_reads_whom_its_author_is_to_have_nothing_to_do_with(
+    api: RunningApi,
+    creator: User,
+    post: Post,
+    make_user: MakeUser,
+    engine: Engine,
+    by_creator: bool,
+) -> None:
+    """Else its author could neither see nor delete what stands there for all others."""
+    pest = make_user()
+    comment(api.client(pest), post)
+    kept = comment(api.client(make_user()), post)
+    pair = (creator.id, pest.id) if by_creator else (pest.id, creator.id)
+    with transaction(engine) as session:
+        session.add(Block(blocker_id=pair[0], blocked_id=pair[1]))
+    for client in (api.client(), api.client(make_user()), api.client(creator)):
+        [shown] = client.get(f"{POSTS}/{post.id}/comments").json()["data"]
+        assert shown["id"] == kept["id"]
+
+
 def test_a_lapsed_subscriber_may_still_delete_what_they_wrote(
     api: RunningApi,
     creator: User,
