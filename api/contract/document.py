@@ -45,6 +45,46 @@ PROBLEMS = {
     "429": "Too many requests; `Retry-After` says when to come again.",
     "503": "A part that this needs does not answer; try again after `Retry-After`.",
 }
+TAGGED = frozenset(
+    (
+        "changeMyHandle",
+        "createComment",
+        "createPost",
+        "editComment",
+        "editCreatorSettings",
+        "editMe",
+        "editMedia",
+        "editMySettings",
+        "editPost",
+        "getAuthKeys",
+        "getCreator",
+        "getCreatorSettings",
+        "getKeys",
+        "getMe",
+        "getMedia",
+        "getMySettings",
+        "getPost",
+        "pinPost",
+        "publishPost",
+        "schedulePost",
+        "unpinPost",
+        "unschedulePost",
+    )
+)
+"""Operations whose answer has an `ETag`."""
+LOCATED = frozenset(
+    (
+        "applyAsCreator",
+        "cancelProcessing",
+        "completeUpload",
+        "createPost",
+        "createUpload",
+        "deleteMedia",
+        "reprocessMedia",
+        "retryRendition",
+    )
+)
+"""Operations whose answer has a `Location`."""
 _TEXT = {"type": "string"}
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "Version of what is shown, for `If-Match`.", "schema": _TEXT},
@@ -98,10 +138,9 @@ def build_document(app: FastAPI, tags: list[dict[str, str]]) -> Json:
     components["parameters"] = {"IdempotencyKey": _KEY_PARAMETER}
     components["securitySchemes"][ACCESS_COOKIE_SCHEME] = _COOKIE_SCHEME
     _add_problem_schema(components["schemas"])
-    tagged = _tagged_paths(document)
     for path, method, operation in operations_of(document):
         _describe(operation, path, method, schemas=components["schemas"])
-        _name_headers(operation, path, method, has_etag=path in tagged)
+        _name_headers(operation, path, method)
     return document
 
 
@@ -174,30 +213,22 @@ def _problems_of(operation: Json, path: str, method: str) -> list[str]:
     return [status for status, does in holds.items() if does]
 
 
-def _name_headers(operation: Json, path: str, method: str, *, has_etag: bool) -> None:
+def _name_headers(operation: Json, path: str, method: str) -> None:
+    name = operation["operationId"]
     replayed = takes_key(method.upper(), path)
     for status, response in operation["responses"].items():
         if not status.startswith("2"):
             continue
         holds = {
-            "ETag": has_etag and status in ("200", "201"),
-            "Location": status in ("201", "202") and "/auth/" not in path,
+            "ETag": name in TAGGED,
+            "Location": name in LOCATED,
             "RateLimit": is_limited(path),
             "RateLimit-Policy": is_limited(path),
             "Idempotency-Replayed": replayed,
         }
-        named = {name: _header(name) for name, does in holds.items() if does}
+        named = {header: _header(header) for header, does in holds.items() if does}
         if named:
             response["headers"] = {**response.get("headers", {}), **named}
-
-
-def _tagged_paths(document: Json) -> set[str]:
-    """Paths whose resource has an ETag: those that are edited with `If-Match`."""
-    return {
-        path
-        for path, _, operation in operations_of(document)
-        if "if-match" in _parameter_names(operation)
-    }
 
 
 def _parameter_names(operation: Json) -> set[str]:

@@ -8,16 +8,33 @@ import pytest
 from sqlalchemy import Engine
 
 from api.app import create_app
+from api.contract.document import LOCATED, TAGGED, operations_of
 from infra.settings import Settings
 from tests.e2e.api.published import Publisher
-from tests.e2e.api.walk import ROWS, WITHOUT_OPERATION
+from tests.e2e.api.walk import OPERATIONS, ROWS, WITHOUT_OPERATION
 from tests.e2e.api.walk.people import make_people
 from tests.e2e.api.walk.rows import Case, Row, Stage, faults_of, leaks_of
 from tests.harness.api import RunningApi
 
+HEADERS = ("ETag", "Location", "RateLimit", "RateLimit-Policy")
+
+
+def headers_said(document: dict[str, Any], operation_id: str, status: int) -> set[str]:
+    """Which of `HEADERS` the document names for this answer."""
+    [operation] = [
+        operation
+        for _, _, operation in operations_of(document)
+        if operation["operationId"] == operation_id
+    ]
+    return set(operation["responses"][str(status)].get("headers", {})) & set(HEADERS)
+
 
 def test_every_route_has_its_row(settings: Settings) -> None:
     assert faults_of(create_app(settings), ROWS, WITHOUT_OPERATION) == []
+
+
+def test_headers_are_said_of_routes_that_there_are() -> None:
+    assert (TAGGED | LOCATED) - set(OPERATIONS) == set()
 
 
 def test_rows_of_one_operation_are_told_apart() -> None:
@@ -25,8 +42,19 @@ def test_rows_of_one_operation_are_told_apart() -> None:
     assert sorted(names) == sorted(set(names))
 
 
+@pytest.fixture(scope="module")
+def document(settings: Settings) -> dict[str, Any]:
+    return dict(create_app(settings).openapi())
+
+
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
-def test_who_gets_what(api: RunningApi, engine: Engine, publish: Publisher, row: Row[Any]) -> None:
+def test_who_gets_what(
+    api: RunningApi,
+    engine: Engine,
+    publish: Publisher,
+    document: dict[str, Any],
+    row: Row[Any],
+) -> None:
     stage = Stage(api, engine, publish, make_people(engine))
     subject = None if row.changes else row.subject(stage)
     got = {}
@@ -37,5 +65,8 @@ def test_who_gets_what(api: RunningApi, engine: Engine, publish: Publisher, row:
         got[name] = row.outcome(answer, asked)
         if answer.status_code >= 400:
             assert answer.json()["status"] == answer.status_code
+        else:
+            sent = {each for each in HEADERS if each.lower() in answer.headers}
+            assert sent == headers_said(document, row.operation, answer.status_code), name
         assert leaks_of(answer, got[name]) == [], name
     assert got == row.expected
