@@ -16,7 +16,7 @@ from activities.errors import typed_failures
 from domain.errors import Conflict
 from domain.posts import PostState
 from infra.db import transaction
-from infra.models import Post
+from infra.models import Post, User
 from infra.queries.posts import writing
 from infra.settings import Settings
 from workflows.declarations import implements
@@ -121,11 +121,18 @@ class PostActivities:
 
 
 def _publish(session: Session, post: Post, now: datetime) -> str:
-    """Publish a locked post that is due. One with nothing left to show is a draft again."""
+    """Publish a locked post that is due. One with nothing left to show is a draft again, and so
+    is one whose author may not publish any more."""
+    if not writing.may_publish(session.get_one(User, post.creator_id)):
+        return _unpublished(post, now, "barred", why="author_may_not_publish")
     try:
         writing.publish(session, post, now=now)
     except Conflict as error:
-        log.info("post_not_published", post_id=post.id, why=error.code)
-        writing.unschedule(post, now=now)
-        return "emptied"
+        return _unpublished(post, now, "emptied", why=error.code)
     return "published"
+
+
+def _unpublished(post: Post, now: datetime, outcome: str, *, why: str) -> str:
+    log.info("post_not_published", post_id=post.id, why=why)
+    writing.unschedule(post, now=now)
+    return outcome

@@ -15,7 +15,6 @@ from api.etags import require_match
 from api.parts import Parts
 from api.posts import schemas
 from api.posts.starting import begin_publishing, end_publishing
-from domain.accounts import Role
 from domain.errors import AccessDenied, Conflict, Invalid
 from domain.posts import Audience, PostState, Terms, check_change_of_terms, check_publish_at
 from infra.db import async_transaction
@@ -251,7 +250,7 @@ def _set_terms(post: Post, terms: Terms) -> None:
 
 
 def _require_creator(author: User) -> None:
-    if author.role != Role.CREATOR:
+    if not writing.may_publish(author):
         raise AccessDenied("Only creators can publish.", code="creators_only")
 
 

@@ -14,10 +14,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from domain.accounts import Role
 from domain.errors import Conflict, Invalid
 from domain.media.states import MediaState, Purpose, Visibility
 from domain.posts import PINNED_MAX, Audience, PostState, Terms
-from infra.models import Creator, Media, Post, PostLike, PostMedia, Tier
+from infra.models import Creator, Media, Post, PostLike, PostMedia, Tier, User
 from infra.queries.access.posts import no_such_post
 
 _UNUSABLE = frozenset(
@@ -161,6 +162,12 @@ async def require_in_public_posts_only(session: AsyncSession, media_id: str) -> 
             code="media_is_public",
             post_id=post_id,
         )
+
+
+def may_publish(author: User) -> bool:
+    """Is this a creator whose account is open?"""
+    is_open = author.deleted_at is None and author.suspended_at is None
+    return is_open and author.role == Role.CREATOR
 
 
 def require_content(session: Session, post: Post) -> None:

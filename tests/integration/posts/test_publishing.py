@@ -17,7 +17,7 @@ from domain.accounts import Role
 from domain.ids import publish_workflow_id
 from domain.posts import PostState
 from infra.db import transaction
-from infra.models import Post
+from infra.models import Post, User
 from infra.settings import Settings
 from tests.harness.posts import MakePost
 from tests.harness.rows import MakeMedia, MakeUser
@@ -106,6 +106,25 @@ def test_a_post_whose_only_media_was_rejected_is_a_draft_again(
     media = make_media(owner=creator, state="rejected", rejection_code="infected")
     post = make_post(creator, media=[media], body="", state="scheduled", publish_at=NOW)
     assert activities.publish_if_due(order(post)) == PostLook("emptied")
+    assert row(engine, post).state == PostState.DRAFT
+
+
+@pytest.mark.parametrize(
+    "change", [{"suspended_at": NOW}, {"deleted_at": NOW}, {"role": Role.FAN.value}]
+)
+def test_what_is_due_of_an_author_who_may_not_publish_is_a_draft_again(
+    activities: PostActivities,
+    make_post: MakePost,
+    make_user: MakeUser,
+    engine: Engine,
+    change: dict[str, Any],
+) -> None:
+    post = scheduled(make_post, make_user, NOW - timedelta(seconds=1))
+    with transaction(engine) as session:
+        author = session.get_one(User, post.creator_id)
+        for name, value in change.items():
+            setattr(author, name, value)
+    assert activities.publish_if_due(order(post)) == PostLook("barred")
     assert row(engine, post).state == PostState.DRAFT
 
 
