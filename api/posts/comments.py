@@ -13,6 +13,7 @@ from api.auth.callers import AnyCaller, SignedIn, SignedInCaller
 from api.etags import IfMatch, etag_of, require_if_match, require_match
 from api.parts import ApiParts, Parts
 from api.posts import schemas
+from api.posts.staff import audit_staff_view
 from api.posts.views import comment_json
 from api.problems import PROBLEMS
 from api.schemas import PageQuery
@@ -28,6 +29,7 @@ from infra.queries.posts.comments import (
     add_comment,
     list_comments,
     lock_comment,
+    no_such_comment,
     open_comment,
     remove_comment,
 )
@@ -39,14 +41,18 @@ router = APIRouter(prefix=API_PREFIX, tags=["comments"], responses=PROBLEMS)
     "/posts/{post_id}/comments", operation_id="listComments", response_model=schemas.CommentPage
 )
 async def list_of_post(
-    post_id: UUID, query: Annotated[PageQuery, Query()], caller: AnyCaller, parts: ApiParts
+    post_id: UUID,
+    query: Annotated[PageQuery, Query()],
+    request: Request,
+    caller: AnyCaller,
+    parts: ApiParts,
 ) -> Response:
     """Comments on a post that is open to the caller, newest first.
 
     402 with offers where the post is locked.
     """
     now = parts.now()
-    _, comments, has_more = await list_comments(
+    judged, comments, has_more = await list_comments(
         parts.reads,
         caller=caller,
         post_id=str(post_id),
@@ -54,6 +60,7 @@ async def list_of_post(
         limit=query.limit,
         after=keyset_from(query.cursor) if query.cursor is not None else None,
     )
+    await audit_staff_view(parts, request, [judged], action="comment.listed")
     last = Keyset(comments[-1].created_at, comments[-1].id) if has_more else None
     return json_answer(
         {
@@ -102,6 +109,8 @@ async def edit(
     if seen.author.id != caller.user_id:
         raise AccessDenied("Only its author can do that.", code="not_author")
     expected = require_if_match(if_match)
+    if judged.decision.hidden:
+        raise no_such_comment(str(comment_id))
     judged.require_allowed()
     async with async_transaction(parts.engine) as session:
         await load_caller(session, caller.caller)

@@ -16,7 +16,7 @@ from api.problems import PROBLEMS
 from domain.errors import Conflict
 from domain.posts import PostState
 from infra.db import async_transaction
-from infra.queries.access.posts import open_to_take_part
+from infra.queries.access.posts import judge_as_person, open_to_take_part
 from infra.queries.callers import load_caller
 from infra.queries.posts.writing import set_liked, set_pinned
 
@@ -59,12 +59,12 @@ async def like(post_id: UUID, caller: SignedInCaller, parts: ApiParts) -> schema
 
 @router.delete("/like", operation_id="unlikePost")
 async def unlike(post_id: UUID, caller: SignedInCaller, parts: ApiParts) -> schemas.LikeBody:
-    """Like a post no more. Repeating it is safe."""
+    """Like a post no more, also one that is locked by now. Repeating it is safe."""
     now = parts.now()
-    await open_to_take_part(parts.reads, caller=caller.caller, post_id=str(post_id), now=now)
+    judged = await judge_as_person(parts.reads, caller=caller.caller, post_id=str(post_id), now=now)
     async with async_transaction(parts.engine) as session:
         user = await load_caller(session, caller.caller)
         count = await set_liked(
             session, post_id=str(post_id), user_id=user.id, liked=False, now=now
         )
-    return schemas.LikeBody(liked=False, like_count=count)
+    return schemas.LikeBody(liked=False, like_count=count if judged.decision.allowed else None)

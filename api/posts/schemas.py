@@ -162,7 +162,7 @@ class PostPage(Page):
 
 class LikeBody(BaseModel):
     liked: bool
-    like_count: int
+    like_count: int | None = Field(description="Null where the post is locked.")
 
 
 class PostsAccessRequest(Body):

@@ -12,11 +12,15 @@ from domain.posts import Audience, PostState
 from infra.db import async_transaction
 from infra.models import AuditEntry, User
 from infra.queries import audit
-from infra.queries.access.posts import OpenedPost
+from infra.queries.access.posts import JudgedPost, OpenedPost
 
 
 async def audit_staff_view(
-    parts: Parts, request: Request, shown: Sequence[OpenedPost], *, action: str
+    parts: Parts,
+    request: Request,
+    shown: Sequence[OpenedPost] | Sequence[JudgedPost],
+    *,
+    action: str,
 ) -> None:
     """One entry for each post that their office alone opened to them."""
     by_office = [each for each in shown if _needed_office(each)]
@@ -30,15 +34,13 @@ async def audit_staff_view(
                 actor_name=staff.handle,
                 action=action,
                 subject_type="post",
-                subject_id=each.post.id,
+                subject_id=each.id,
                 request_id=request.scope.get("request_id"),
-                detail={"owner_id": each.post.creator_id},
+                detail={"owner_id": each.owner_id},
             )
             await session.run_sync(audit.record, entry)
 
 
-def _needed_office(opened: OpenedPost) -> bool:
-    is_for_all = (
-        opened.post.state == PostState.PUBLISHED and opened.post.audience == Audience.PUBLIC
-    )
-    return opened.decision.reason is Reason.STAFF and not is_for_all
+def _needed_office(shown: OpenedPost | JudgedPost) -> bool:
+    is_for_all = shown.state is PostState.PUBLISHED and shown.audience is Audience.PUBLIC
+    return shown.decision.reason is Reason.STAFF and not is_for_all

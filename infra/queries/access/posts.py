@@ -100,6 +100,22 @@ class OpenedPost:
     liked: bool
 
     @property
+    def id(self) -> str:
+        return self.post.id
+
+    @property
+    def owner_id(self) -> str:
+        return self.post.creator_id
+
+    @property
+    def state(self) -> PostState:
+        return PostState(self.post.state)
+
+    @property
+    def audience(self) -> Audience:
+        return Audience(self.post.audience)
+
+    @property
     def is_managed(self) -> bool:
         """The viewer owns it, or is staff."""
         return self.decision.reason in (Reason.OWNER, Reason.STAFF)
@@ -113,6 +129,7 @@ class JudgedPost:
     id: str
     owner_id: str
     state: PostState
+    audience: Audience
     decision: Decision
     rest: Row = ()
     """What the statement asked for beside the decision."""
@@ -183,6 +200,7 @@ async def judge_post(
             id=row[1],
             owner_id=row[2],
             state=PostState(row[3]),
+            audience=Audience(row[4]),
             decision=judge.decide(row[:DECIDED_WIDTH]),
             rest=row[DECIDED_WIDTH:],
         )
@@ -201,12 +219,25 @@ async def open_to_take_part(
         PaymentRequired: it is locked.
         Unauthenticated: the account or the session is over.
     """
+    judged = await judge_as_person(reads, caller=caller, post_id=post_id, now=now)
+    judged.require_allowed()
+    return judged
+
+
+async def judge_as_person(
+    reads: ReadPool, *, caller: Caller, post_id: str, now: datetime
+) -> JudgedPost:
+    """A post of which the caller may know as a person, open to them or locked.
+
+    Raises:
+        NotFound: there is none, or the viewer may not know of it.
+        Unauthenticated: the account or the session is over.
+    """
     found = await judge_post(
         reads, JUDGE_POST_SQL, caller=caller, now=now, params={"post_id": post_id}, as_person=True
     )
     if not found or found[0].decision.hidden:
         raise no_such_post(post_id)
-    found[0].require_allowed()
     return found[0]
 
 

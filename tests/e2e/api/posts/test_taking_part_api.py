@@ -105,6 +105,25 @@ def test_a_locked_post_is_not_liked_nor_commented(
         assert answer.json()["offers"][0]["post_id"] == locked.id
 
 
+def test_a_lapsed_subscriber_may_still_take_a_like_back_and_learns_no_count(
+    api: RunningApi,
+    creator: User,
+    make_user: MakeUser,
+    make_post: MakePost,
+    entitle: Entitle,
+    engine: Engine,
+) -> None:
+    fan, gated = make_user(), make_post(creator, like_count=6)
+    right = entitle(fan, creator_id=creator.id)
+    client, url = api.client(fan), f"{POSTS}/{gated.id}/like"
+    assert client.put(url).json() == {"liked": True, "like_count": 7}
+    with transaction(engine) as session:
+        session.get_one(Entitlement, right.id).revoked_at = datetime.now(UTC)
+    assert outcome(client.put(url)) == (402, "payment_required")
+    assert client.delete(url).json() == {"liked": False, "like_count": None}
+    assert count_of(engine, gated)[0] == 6
+
+
 # --- comments ----------------------------------------------------------------------------------
 
 
@@ -240,6 +259,39 @@ def test_a_lapsed_subscriber_may_still_delete_what_they_wrote(
     edit = client.patch(url, json={"body": "x"}, headers={"if-match": "*"})
     assert outcome(edit) == (402, "payment_required")
     assert client.delete(url).status_code == 204
+
+
+def test_below_a_post_that_is_gone_one_deletes_a_comment_and_edits_none(
+    api: RunningApi, creator: User, post: Post, make_user: MakeUser
+) -> None:
+    client = api.client(make_user())
+    url = f"{COMMENTS}/{comment(client, post)['id']}"
+    assert api.client(creator).delete(f"{POSTS}/{post.id}").status_code == 204
+    edit = client.patch(url, json={"body": "x"}, headers={"if-match": "*"})
+    assert outcome(edit) == (404, "comment_not_found")
+    assert client.delete(url).status_code == 204
+
+
+def test_what_staff_read_below_a_post_by_their_office_is_written_down(
+    api: RunningApi,
+    creator: User,
+    post: Post,
+    make_user: MakeUser,
+    make_post: MakePost,
+    engine: Engine,
+) -> None:
+    moderator, gated = make_user(role=Role.MODERATOR), make_post(creator)
+    for each in (post, gated):
+        answer = api.client(moderator).get(f"{POSTS}/{each.id}/comments")
+        assert answer.status_code == 200
+    with transaction(engine) as session:
+        entry = session.scalars(select(AuditEntry)).one()
+    assert (entry.action, entry.actor_id, entry.subject_id, entry.detail) == (
+        "comment.listed",
+        moderator.id,
+        gated.id,
+        {"owner_id": creator.id},
+    )
 
 
 @pytest.mark.parametrize("body", ["", "   ", "x" * 2001, "a\x00b"])

@@ -48,6 +48,11 @@ TAKES_PART = {
     "subscribers": each(402, anonymous=401, blocked=404, entitled=200, owner=200),
     "draft": each(404, anonymous=401, owner=409),
 }
+TAKES_BACK = {
+    # A like can be taken back when the right to give it has ended.
+    **TAKES_PART,
+    "subscribers": each(200, anonymous=401, blocked=404),
+}
 READS_COMMENTS = {
     "public": each(200, blocked=404),
     "subscribers": each(
@@ -177,7 +182,7 @@ ROWS: list[Row[Any]] = [
     own_row("pinPost", "PUT", "/pin"),
     own_row("unpinPost", "DELETE", "/pin"),
     *rows("likePost", on_post("PUT", "/like"), TAKES_PART),
-    *rows("unlikePost", on_post("DELETE", "/like"), TAKES_PART),
+    *rows("unlikePost", on_post("DELETE", "/like"), TAKES_BACK),
     *rows("listComments", on_post("GET", "/comments"), READS_COMMENTS),
     *rows(
         "createComment",
