@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from api import API_PREFIX
 from api.answers import json_answer
 from api.auth.callers import AnyCaller, SignedIn, SignedInCaller
+from api.contract.bulk import BulkAnswer, for_each
 from api.etags import IfMatch, require_if_match
 from api.media.views import access_json
 from api.parts import ApiParts, Parts
@@ -102,6 +103,21 @@ async def batch_access(
                 for post_id, decision in zip(ids, decisions, strict=True)
             ]
         }
+    )
+
+
+@router.post("/posts:batchDelete", operation_id="batchDeletePosts")
+async def batch_delete(
+    body: schemas.PostsDeleteRequest, request: Request, caller: SignedInCaller, parts: ApiParts
+) -> BulkAnswer:
+    """Hide up to a hundred posts of one's own from everybody, with a result for each; those that
+    fail stay as they are."""
+
+    async def delete_one(post_id: str) -> None:
+        await delete_post(parts, caller, post_id)
+
+    return await for_each(
+        request, body.post_ids, delete_one, status=204, path=f"{API_PREFIX}/posts/{{id}}"
     )
 
 

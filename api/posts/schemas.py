@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from api.contract.bulk import BulkIds
 from api.media.schemas import AccessBody, RenditionBody
 from api.portraits import PersonBody
 from api.schemas import EXAMPLE_ID, Body, Page, PlainText, UuidText
@@ -177,6 +178,10 @@ class PostsAccessBody(BaseModel):
     """One decision for each id, in the order asked."""
 
     data: list[PostsAccessItem]
+
+
+class PostsDeleteRequest(Body):
+    post_ids: BulkIds
 
 
 class CommentWrite(Body):

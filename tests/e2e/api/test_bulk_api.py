@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2 as httpx
@@ -18,9 +19,11 @@ from infra.ids import new_id
 from infra.models import Media, User
 from tests.e2e.api.published import Publisher
 from tests.harness.api import RunningApi, StartApi
+from tests.harness.posts import MakePost
 from tests.harness.rows import MakeUser
 
 MEDIA = "/api/v1/media"
+POSTS = "/api/v1/posts"
 
 
 @pytest.fixture
@@ -82,6 +85,26 @@ def test_what_is_deleted_in_a_batch_is_gone_at_once(
     assert client.get(MEDIA).json()["data"] == []
     again = batch(client, "batchDelete", ids[:1]).json()["data"]
     assert [each["status"] for each in again] == [404]
+
+
+def test_posts_are_deleted_each_by_itself_and_in_the_order_asked(
+    api: RunningApi, creator: User, make_user: MakeUser, make_post: MakePost
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    first, last = make_post(creator), make_post(creator, state="scheduled", publish_at=later)
+    theirs, kept = make_post(make_user(role=Role.CREATOR), audience="public"), make_post(creator)
+    client, unknown = api.client(creator), new_id()
+    ids = [first.id, theirs.id, unknown, last.id]
+    answer = client.post(f"{POSTS}:batchDelete", json={"post_ids": [*ids, ids[0]]})
+    results = answer.json()["data"]
+    assert [(each["id"], each["status"]) for each in results] == list(
+        zip(ids, (204, 404, 404, 204), strict=True)
+    )
+    codes = {(each["problem"] or {}).get("code") for each in results}
+    assert codes == {None, "post_not_found"}
+    assert results[1]["problem"]["instance"] == f"{POSTS}/{theirs.id}"
+    assert [each["id"] for each in client.get("/api/v1/me/posts").json()["data"]] == [kept.id]
+    assert api.client().get(f"{POSTS}/{theirs.id}").status_code == 200
 
 
 def test_a_batch_with_a_key_counts_once(api: RunningApi, creator: User, publish: Publisher) -> None:

@@ -136,6 +136,19 @@ def decide(case: Case[Post]) -> httpx.Response:
     return case.client.post(f"{POSTS}:batchAccess", json={"post_ids": [case.subject.id]})
 
 
+def batch_delete(case: Case[Post]) -> httpx.Response:
+    return case.client.post(f"{POSTS}:batchDelete", json={"post_ids": [case.subject.id]})
+
+
+def of_one(answer: httpx.Response, subject: Post) -> Outcome:
+    """What came of the only one that was asked for."""
+    if answer.status_code != 200:
+        return answer.status_code
+    [result] = answer.json()["data"]
+    assert result["id"] == subject.id
+    return int(result["status"])
+
+
 # --- comments ----------------------------------------------------------------------------------
 
 
@@ -176,6 +189,14 @@ ROWS: list[Row[Any]] = [
     *rows("batchPostAccess", decide, DECIDED, outcome=decided),
     own_row("editPost", "PATCH", "", body={"body": "Mine"}),
     own_row("deletePost", "DELETE", "", 204),
+    Row(
+        "batchDeletePosts",
+        batch_delete,
+        OWN | {"owner": 204},
+        post_of("public"),
+        outcome=of_one,
+        changes=True,
+    ),
     own_row("publishPost", "POST", "/publish", state="draft"),
     own_row("schedulePost", "PUT", "/schedule", body=SOON, state="draft"),
     own_row("unschedulePost", "DELETE", "/schedule", state="draft"),
