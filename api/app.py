@@ -12,6 +12,7 @@ from api import docs, health
 from api.admin import audit_log
 from api.admin import users as admin_users
 from api.auth import (
+    emails,
     keys,
     passkey_sign_in,
     passkeys,
@@ -58,7 +59,7 @@ ROUTERS = (
     *(items, playback, lists, posts, delivery),
     *(timing, reactions, comments, events, uploads, bulk),
     *(account, own_lists, creator_settings, follows, applications, profiles),
-    *(registering, signing_in, sessions, passwords, keys),
+    *(registering, signing_in, sessions, passwords, emails, keys),
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
     *(admin_users, audit_log),
     *(health, docs),

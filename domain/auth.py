@@ -37,6 +37,8 @@ class MailKind(StrEnum):
     ALREADY_REGISTERED = "already_registered"
     """Somebody tried to register an address that has an account."""
     RESET_PASSWORD = "reset_password"
+    CHANGE_EMAIL = "change_email"
+    """To the address that somebody wants to sign in with from now on."""
     SECURITY_NOTICE = "security_notice"
     """A credential was changed, added or taken away."""
     APPLICATION_DECIDED = "application_decided"

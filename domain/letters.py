@@ -13,6 +13,7 @@ from domain.auth import MailKind
 from domain.mails import SecurityEvent, mail_token
 
 VERIFY_PATH = "/verify-email"
+CHANGE_EMAIL_PATH = "/change-email"
 RESET_PATH = "/reset-password"
 LOGIN_PATH = "/login"
 FORGOTTEN_PATH = "/forgot-password"
@@ -21,6 +22,9 @@ SECURITY_PATH = "/settings/security"
 WHAT_HAPPENED: Mapping[str, str] = {
     SecurityEvent.PASSWORD_CHANGED: "Your password was changed.",
     SecurityEvent.PASSWORD_RESET: "Your password was set anew by a link from a mail.",
+    SecurityEvent.EMAIL_CHANGED: (
+        "Your account was moved to another e-mail address. Mail no longer goes to this one."
+    ),
     SecurityEvent.TOTP_ADDED: "An authenticator app was added to your account.",
     SecurityEvent.TOTP_REMOVED: "The authenticator app was removed from your account.",
     SecurityEvent.RECOVERY_CODES_RENEWED: "New recovery codes were made; the old ones are void.",
@@ -98,6 +102,8 @@ def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
             return _already_registered(mail, url)
         case MailKind.RESET_PASSWORD:
             return _reset(mail, url, key)
+        case MailKind.CHANGE_EMAIL:
+            return _change_email(mail, url, key)
         case MailKind.SECURITY_NOTICE:
             return _security_notice(mail, url)
         case MailKind.APPLICATION_DECIDED:
@@ -123,14 +129,28 @@ def _already_registered(mail: MailFacts, url: str) -> Letter:
         "You already have an account",
         (
             f"Hello {mail.handle},",
-            "somebody has just tried to open an account with this address. You have one already, "
-            "so no second one was made.",
+            "somebody has just tried to open an account with this address, or to move one to it. "
+            "You have one already, so nothing was done.",
             "If it was you, sign in as usual:",
             Link("Sign in", f"{url}{LOGIN_PATH}"),
             "or set a new password if you have forgotten yours:",
             Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
             "If it was not you, you need not do anything. Nobody has learnt that this address "
             "has an account.",
+        ),
+    )
+
+
+def _change_email(mail: MailFacts, url: str, key: bytes) -> Letter:
+    return Letter(
+        "Confirm your new e-mail address",
+        (
+            f"Hello {mail.handle},",
+            "you asked us to move your account to this address. Please confirm that it is yours:",
+            Link("Use this address", f"{url}{CHANGE_EMAIL_PATH}#token={_token(mail, key)}"),
+            _once_until(mail.expires_at),
+            "If you did not ask for this, you need not do anything: without this step your "
+            "account keeps its old address.",
         ),
     )
 

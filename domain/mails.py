@@ -21,6 +21,8 @@ class SecurityEvent(StrEnum):
 
     PASSWORD_CHANGED = "password_changed"
     PASSWORD_RESET = "password_reset"
+    EMAIL_CHANGED = "email_changed"
+    """Told to the old address."""
     TOTP_ADDED = "totp_added"
     TOTP_REMOVED = "totp_removed"
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed"

@@ -107,6 +107,12 @@ class PasswordChange(Body):
     new_password: NewPassword
 
 
+class EmailChange(Body):
+    """Another address to sign in with."""
+
+    email: Email
+
+
 class PasswordReset(Body):
     """A new password, by somebody who reads the account's mail."""
 

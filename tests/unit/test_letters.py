@@ -29,7 +29,11 @@ def letter(kind: MailKind, **facts: Any) -> Letter:
 
 @pytest.mark.parametrize(
     ("kind", "path"),
-    [(MailKind.VERIFY_EMAIL, "/verify-email"), (MailKind.RESET_PASSWORD, "/reset-password")],
+    [
+        (MailKind.VERIFY_EMAIL, "/verify-email"),
+        (MailKind.CHANGE_EMAIL, "/change-email"),
+        (MailKind.RESET_PASSWORD, "/reset-password"),
+    ],
 )
 def test_links_carry_the_token_where_no_server_sees_it(kind: MailKind, path: str) -> None:
     written = letter(kind)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Select, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.auth import MailKind, own_words
+from domain.errors import Gone
 from domain.mails import link_invalid, read_mail_token
 from infra.ids import new_id
 from infra.models import Mail, User
 from infra.queries.auth.challenges import void_challenges
+from infra.queries.auth.mails import void_mail_tokens
 from infra.queries.users.editing import handle_taken
 from infra.reads import ReadPool
 
@@ -121,6 +123,59 @@ async def lock_claimants(session: AsyncSession, token: str, *, key: bytes) -> li
     return list(users)
 
 
+async def lock_mover(session: AsyncSession, token: str, *, key: bytes) -> tuple[User, list[User]]:
+    """The account that a link to a new address was mailed for, and those that name this address
+    without having shown that it is theirs; all locked in the order of their ids.
+
+    Raises:
+        Invalid: `link_invalid`.
+        Gone: `link_used`; the address is somebody's by now.
+    """
+    mail_id = read_mail_token(token, kind=MailKind.CHANGE_EMAIL, key=key)
+    mail: Mail | None = await session.scalar(select(Mail).where(Mail.id == mail_id))
+    if mail is None:
+        raise link_invalid()
+    users = list(
+        await session.scalars(
+            select(User)
+            .where(or_(User.id == mail.user_id, User.email == mail.address))
+            .where(User.deleted_at.is_(None))
+            .order_by(User.id)
+            .with_for_update()
+        )
+    )
+    others = [user for user in users if user.id != mail.user_id]
+    if len(others) == len(users):
+        raise link_invalid()
+    if any(user.email_verified_at is not None for user in others):
+        raise _address_gone()
+    [moved] = [user for user in users if user.id == mail.user_id]
+    return moved, others
+
+
+async def move_to_address(
+    session: AsyncSession, user: User, address: str, *, others: list[User], now: datetime
+) -> None:
+    """Give the account this address, which it has shown to be its own.
+
+    Args:
+        others: that only name it; they are removed.
+
+    Raises:
+        Gone: `link_used`; somebody else was given it at the same time.
+    """
+    await remove_unverified(session, others)
+    user.email, user.email_verified_at, user.updated_at = address, now, now
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise _address_gone() from error
+
+
+def _address_gone() -> Gone:
+    return Gone("This address belongs to another account by now.", code="link_used")
+
+
 async def remove_unverified(session: AsyncSession, users: list[User]) -> None:
     """Accounts that nobody could ever sign in to: they own nothing but mails."""
     ids = [user.id for user in users]
@@ -162,15 +217,7 @@ async def set_password(
     old one that waits for its second factor. Lock the account first."""
     user.password_hash, user.password_changed_at = password_hash, now
     await void_challenges(session, user.id, now=now)
-    await session.execute(
-        update(Mail)
-        .where(
-            Mail.user_id == user.id,
-            Mail.kind == MailKind.RESET_PASSWORD,
-            Mail.used_at.is_(None),
-        )
-        .values(used_at=now)
-    )
+    await void_mail_tokens(session, user.id, MailKind.RESET_PASSWORD, now=now)
 
 
 async def owner_of_link(session: AsyncSession, token: str, *, key: bytes) -> User:

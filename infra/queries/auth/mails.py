@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.auth import MailKind
@@ -41,6 +41,17 @@ async def write_mail(
     session.add(mail)
     await session.flush()
     return mail
+
+
+async def void_mail_tokens(
+    session: AsyncSession, user_id: str, kind: MailKind, *, now: datetime
+) -> None:
+    """Links of this kind that somebody was mailed before count no more."""
+    await session.execute(
+        update(Mail)
+        .where(Mail.user_id == user_id, Mail.kind == kind, Mail.used_at.is_(None))
+        .values(used_at=now)
+    )
 
 
 async def take_mail_token(

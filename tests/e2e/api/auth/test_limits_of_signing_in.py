@@ -25,6 +25,7 @@ ROUTES: list[tuple[str, dict[str, Any], int]] = [
     ),
     ("/verify-email", {"token": FORGED}, 422),
     ("/verify-email/resend", {"email": "mia@example.com"}, 202),
+    ("/email/confirm", {"token": FORGED}, 422),
     ("/password/forgot", {"email": "mia@example.com"}, 202),
     ("/password/reset", {"token": FORGED, "new_password": PASSWORD}, 422),
 ]

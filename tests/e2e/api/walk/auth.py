@@ -78,6 +78,9 @@ ROWS: list[Row[Any]] = [
         post("/password/reset", {"token": "forged", "new_password": PASSWORD}),
         each(422),
     ),
+    # Nobody here has an address, nor proved anything a moment ago.
+    Row("changeEmail", post("/email/change", SOMEBODYS), each(202, anonymous=401)),
+    Row("confirmEmail", post("/email/confirm", {"token": "forged"}), each(422)),
     Row("getKeys", lambda case: case.client.get("/.well-known/jwks.json"), each(200)),
     Row("getAuthKeys", lambda case: case.client.get(f"{AUTH}/jwks"), each(200)),
 ]
