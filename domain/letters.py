@@ -35,6 +35,10 @@ WHAT_HAPPENED: Mapping[str, str] = {
         "Somebody tried to sign in with a copy of one of your passkeys. We have refused it. "
         "Please remove this passkey and make a new one."
     ),
+    SecurityEvent.FACTORS_RESET: (
+        "Our staff has removed all second factors from your account, and signed all devices out. "
+        "Sign in with your password, and add a new factor."
+    ),
     SecurityEvent.SESSION_STOLEN: (
         "One of your sign-ins was used from two places at once, as happens when it was stolen. "
         "We have ended it."

@@ -31,6 +31,8 @@ class SecurityEvent(StrEnum):
     PASSKEY_REMOVED = "passkey_removed"
     PASSKEY_COPIED = "passkey_copied"
     """Its counter went back, so another device has used it meanwhile."""
+    FACTORS_RESET = "factors_reset"
+    """By staff, for somebody who had lost them."""
     SESSION_STOLEN = "session_stolen"
     """A refresh token came a second time: its session was ended."""
 

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, BackgroundTasks, Query
 
 from api import API_PREFIX
 from api.admin import schemas
 from api.admin.desk import AdminDesk, Desk, StaffDesk
+from api.auth.mailing import begin_mail
 from api.problems import PROBLEMS
 from domain.paging import Keyset, cursor_for, keyset_from
 from infra.queries.admin import acts
@@ -84,6 +85,22 @@ async def reinstate(
     """Open a suspended account again, under the same rules. Its owner signs in anew."""
     async with desk.act_on(str(user_id), reason=why.reason) as act:
         await acts.reinstate(act)
+    return await _detail(desk, user_id)
+
+
+@router.post("/{user_id}/reset-factors", operation_id="resetFactors")
+async def reset_factors(
+    user_id: UUID, why: schemas.StaffAct, background: BackgroundTasks, desk: AdminDesk
+) -> schemas.UserDetailBody:
+    """Take away all second factors of somebody who has lost them, and end their sessions.
+
+    For admins with a fresh proof, and never on oneself. Its owner is told by mail. Make sure by
+    another way who asks: from now on the password alone signs in.
+    """
+    async with desk.act_on(str(user_id), reason=why.reason) as act:
+        mail_id = await acts.reset_factors(act)
+    if mail_id is not None:
+        background.add_task(begin_mail, desk.parts, mail_id)
     return await _detail(desk, user_id)
 
 

@@ -12,11 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Caller
 from domain.accounts import Role, may_suspend
-from domain.auth import SessionEnd
+from domain.auth import MailKind, SessionEnd
 from domain.errors import AccessDenied
+from domain.mails import SecurityEvent
 from infra.models import AuditEntry, Creator, User
 from infra.queries import audit
 from infra.queries.admin.users import user_not_found
+from infra.queries.auth.challenges import void_challenges
+from infra.queries.auth.factors import drop_factors
+from infra.queries.auth.mails import write_mail
 from infra.queries.auth.sessions import revoke_all
 from infra.queries.callers import CallerStanding, load_caller
 
@@ -108,6 +112,35 @@ async def reinstate(act: Act) -> None:
         return
     act.target.suspended_at, act.target.updated_at = None, act.now
     await _note(act, "user.reinstated")
+
+
+async def reset_factors(act: Act) -> str | None:
+    """Take away all second factors of somebody who has lost them, and end their sessions.
+
+    Returns:
+        The id of the mail that tells them, for when the transaction is committed; None where
+        they have no address.
+
+    Raises:
+        AccessDenied: `admin_only`.
+    """
+    target, now = act.target, act.now
+    if Role(act.actor.role) is not Role.ADMIN:
+        raise AccessDenied("Only an admin can do that.", code="admin_only")
+    had = await drop_factors(act.session, target.id)
+    await void_challenges(act.session, target.id, now=now)
+    ended = await revoke_all(act.session, user_id=target.id, reason=SessionEnd.BY_STAFF, now=now)
+    await _note(act, "user.factors_reset", factors=had, sessions=ended)
+    if target.email is None:
+        return None
+    mail = await write_mail(
+        act.session,
+        user_id=target.id,
+        kind=MailKind.SECURITY_NOTICE,
+        address=target.email,
+        facts={"event": SecurityEvent.FACTORS_RESET},
+    )
+    return mail.id
 
 
 async def note_look(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Caller
@@ -92,6 +92,15 @@ async def begin_second_factor(session: AsyncSession, *, user_id: str, now: datet
         session, kind=ChallengeKind.SECOND_FACTOR, user_id=user_id, now=now
     )
     return opened.id
+
+
+async def drop_factors(session: AsyncSession, user_id: str) -> list[Factor]:
+    """Take all second factors away; returns which there were. Lock the account first."""
+    had = await second_factor_methods(session, user_id)
+    await session.execute(delete(TotpSecret).where(TotpSecret.user_id == user_id))
+    await session.execute(delete(Passkey).where(Passkey.user_id == user_id))
+    await forget_factors(session, user_id)
+    return list(had)
 
 
 async def forget_factors(session: AsyncSession, user_id: str) -> None:

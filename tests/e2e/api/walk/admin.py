@@ -51,6 +51,7 @@ ROWS: list[Row[Any]] = [
     Row("changeRole", make_moderator, ADMIN_ONLY, moderator_id, label="of-a-moderator"),
     Row("reinstateUser", act("reinstate"), STAFF_ONLY, owner_id),
     Row("reinstateUser", act("reinstate"), ADMIN_ONLY, moderator_id, label="of-staff"),
+    Row("resetFactors", act("reset-factors"), ADMIN_ONLY, owner_id),
     Row("suspendUser", act("suspend"), each(403, anonymous=401), admin_id, label="of-an-admin"),
     # Those that it shuts have walked before.
     Row("suspendUser", act("suspend"), ADMIN_ONLY, moderator_id, label="of-staff"),
