@@ -114,12 +114,16 @@ class Grant:
     tier_rank: int | None = None
     """Of a right on everything; None: every tier for a gift, the lowest for a subscription."""
 
+    @property
+    def ends_at(self) -> datetime | None:
+        """When it runs out or is taken away, whichever comes first; None: it has no end."""
+        if self.expires_at is None or self.revoked_at is None:
+            return self.expires_at or self.revoked_at
+        return min(self.expires_at, self.revoked_at)
+
     def is_live(self, now: datetime) -> bool:
-        return (
-            self.starts_at <= now
-            and (self.revoked_at is None or self.revoked_at > now)
-            and (self.expires_at is None or self.expires_at > now)
-        )
+        ends_at = self.ends_at
+        return self.starts_at <= now and (ends_at is None or ends_at > now)
 
     def opens(self, subject: Subject, rule: Rule) -> bool:
         """Whether, while it is live, it satisfies this rule of the subject."""
@@ -160,6 +164,8 @@ class Decision:
     expires_at: datetime | None = None
     """When the right ends, UTC; None where it has no end."""
     offers: tuple[Offer, ...] = ()
+    begins_at: datetime | None = None
+    """Of what is locked: when a right that the viewer already has will open it."""
 
     @property
     def hidden(self) -> bool:
@@ -199,16 +205,20 @@ def decide(
         return _PUBLIC
     if viewer.user_id is None:
         return HIDDEN
-    live = [
-        grant
-        for grant in grants
-        if grant.is_live(now) and any(grant.opens(subject, rule) for rule in subject.rules)
+    fitting = [
+        grant for grant in grants if any(grant.opens(subject, rule) for rule in subject.rules)
     ]
+    live = [grant for grant in fitting if grant.is_live(now)]
     if standing.follows and any(rule.audience is Audience.FOLLOWERS for rule in subject.rules):
         return _FOLLOWER
     if live:
         return Decision(allowed=True, reason=Reason.ENTITLED, expires_at=_latest_expiry(live))
-    return Decision(allowed=False, reason=Reason.NOT_ENTITLED, offers=_offers_for(subject))
+    return Decision(
+        allowed=False,
+        reason=Reason.NOT_ENTITLED,
+        offers=_offers_for(subject),
+        begins_at=_first_beginning(fitting, now),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,10 +264,15 @@ def post_subject(*, owner_id: str, state: PostState, rule: Rule) -> Subject:
 
 
 def _latest_expiry(grants: list[Grant]) -> datetime | None:
-    ends = [grant.expires_at for grant in grants]
+    ends = [grant.ends_at for grant in grants]
     if any(end is None for end in ends):
         return None
     return max(end for end in ends if end is not None)
+
+
+def _first_beginning(grants: list[Grant], now: datetime) -> datetime | None:
+    begins = (grant.starts_at for grant in grants if grant.is_live(grant.starts_at))
+    return min((each for each in begins if each > now), default=None)
 
 
 def _offers_for(subject: Subject) -> tuple[Offer, ...]:

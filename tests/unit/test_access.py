@@ -146,6 +146,21 @@ def test_the_right_lasts_as_long_as_the_longest_live_grant() -> None:
     assert decide(STRANGER, subject(), [short, for_good], NOW).expires_at is None
 
 
+def test_a_right_that_is_to_be_taken_away_ends_then() -> None:
+    day, week = NOW + timedelta(days=1), NOW + timedelta(days=7)
+    for expires_at in (None, week):
+        grant = Grant(GrantSource.SUBSCRIPTION, NOW, expires_at=expires_at, revoked_at=day)
+        assert decide(STRANGER, subject(), [grant], NOW).expires_at == day
+
+
+def test_what_is_locked_says_when_a_right_to_come_opens_it() -> None:
+    day, week = NOW + timedelta(days=1), NOW + timedelta(days=7)
+    late, early = Grant(GrantSource.GIFT, week), Grant(GrantSource.GIFT, day)
+    void = Grant(GrantSource.GIFT, NOW + timedelta(hours=1), expires_at=NOW + timedelta(hours=1))
+    assert decide(STRANGER, subject(), [late, early, void], NOW).begins_at == day
+    assert decide(STRANGER, subject(), [void], NOW).begins_at is None
+
+
 SUBSCRIBED = Grant(GrantSource.SUBSCRIPTION, NOW)
 GOLD = Grant(GrantSource.SUBSCRIPTION, NOW, tier_rank=2)
 GIFT = Grant(GrantSource.GIFT, NOW)
@@ -316,12 +331,24 @@ def test_every_offer_opens_it_when_it_is_taken(
 def test_a_right_that_is_said_to_end_is_over_then(
     item: Subject, held: list[Grant], standing: Standing
 ) -> None:
-    begun = [replace(grant, starts_at=NOW, revoked_at=None) for grant in held]
+    begun = [replace(grant, starts_at=NOW) for grant in held]
     decision = decide(STRANGER, item, begun, NOW, standing)
     if decision.expires_at is not None:
         moment = timedelta(microseconds=1)
         assert decide(STRANGER, item, begun, decision.expires_at - moment, standing).allowed
         assert not decide(STRANGER, item, begun, decision.expires_at, standing).allowed
+
+
+@given(subjects, held_grants, standings)
+def test_a_right_that_is_said_to_begin_opens_then_and_nothing_does_before(
+    item: Subject, held: list[Grant], standing: Standing
+) -> None:
+    decision = decide(STRANGER, item, held, NOW, standing)
+    if decision.begins_at is None:
+        return
+    moment = timedelta(microseconds=1)
+    assert not decide(STRANGER, item, held, decision.begins_at - moment, standing).allowed
+    assert decide(STRANGER, item, held, decision.begins_at, standing).allowed
 
 
 @given(subjects, held_grants, standings)

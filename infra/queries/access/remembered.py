@@ -79,8 +79,9 @@ class RememberedDecisions:
         known = self._room_for(caller, len(media_ids))
         for media_id, (owner_id, decision) in zip(media_ids, decided, strict=True):
             seconds = self._ttl_seconds
-            if decision.expires_at is not None:
-                seconds = min(seconds, (decision.expires_at - now).total_seconds())
+            turns_at = decision.expires_at or decision.begins_at
+            if turns_at is not None:
+                seconds = min(seconds, (turns_at - now).total_seconds())
             known[media_id] = _Remembered(decision, owner_id, number, moment + seconds)
         return {
             media_id: decision for media_id, (_, decision) in zip(media_ids, decided, strict=True)

@@ -265,6 +265,36 @@ async def test_a_decision_is_not_remembered_beyond_its_end(
     assert not (await remembering.decide(case.caller, case.media.id)).allowed
 
 
+async def test_a_decision_is_not_remembered_beyond_a_revocation_to_come(
+    remembering: Remembering, case: Case, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE entitlements SET revoked_at = now() + interval '300 milliseconds'")
+        )
+    decision = await remembering.decide(case.caller, case.media.id)
+    assert decision.allowed
+    assert decision.expires_at is not None
+    while datetime.now(UTC) < decision.expires_at:
+        await asyncio.sleep(0.01)
+    assert not (await remembering.decide(case.caller, case.media.id)).allowed
+
+
+async def test_what_is_locked_is_not_remembered_beyond_the_beginning_of_a_right(
+    remembering: Remembering, case: Case, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE entitlements SET starts_at = now() + interval '300 milliseconds'")
+        )
+    decision = await remembering.decide(case.caller, case.media.id)
+    assert not decision.allowed
+    assert decision.begins_at is not None
+    while datetime.now(UTC) < decision.begins_at:
+        await asyncio.sleep(0.01)
+    assert (await remembering.decide(case.caller, case.media.id)).allowed
+
+
 async def test_callers_do_not_share_what_is_remembered(
     remembering: Remembering, case: Case, make_user: MakeUser
 ) -> None:
