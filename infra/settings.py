@@ -119,6 +119,8 @@ class Settings(BaseSettings):
     country_header: str | None = None
     """Set by the CDN in front: ISO 3166-1 alpha-2 of the client's country."""
     idempotency_ttl_seconds: int = Field(default=24 * 3600, ge=60)
+    idempotency_lock_seconds: int = Field(default=60, ge=1)
+    """A request with a key has four fifths of it; a process that dies holds the key so long."""
     rate_limit_api_per_minute: int = Field(default=100, ge=1)
     """Requests of one account, or of one address that is not signed in."""
     rate_limit_uploads_per_minute: int = Field(default=10, ge=1)

@@ -6,6 +6,7 @@ request for it alone would have been answered with.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
@@ -14,11 +15,15 @@ from pydantic import BaseModel, Field
 
 from api.problems import Problem, problem_body
 from api.schemas import EXAMPLE_ID, UuidText
-from domain.errors import FansworldError, Unauthenticated
+from domain.errors import FansworldError, Unauthenticated, Unavailable
 
 ITEMS_MAX = 100
 AT_A_TIME = 4
 """Of one request; it must not take every connection to the database."""
+
+BEGUN_SECONDS = 30.0
+"""Whose turn comes later is left: clients and proxies don't wait for ever, nor does the lock of
+an idempotency key."""
 
 BulkIds = Annotated[
     list[UuidText],
@@ -47,8 +52,10 @@ async def for_each(
     *,
     status: int,
     path: str,
+    begun_seconds: float = BEGUN_SECONDS,
 ) -> BulkAnswer:
-    """Act on each id, a few at a time, each in a transaction of its own.
+    """Act on each id, a few at a time, each in a transaction of its own. Those that have not
+    begun after `begun_seconds` stay as they are (503 `not_reached`).
 
     Args:
         status: of those that succeed.
@@ -59,10 +66,16 @@ async def for_each(
         failed as a whole.
     """
     turns = asyncio.Semaphore(AT_A_TIME)
+    until = time.monotonic() + begun_seconds
 
     async def result_of(item_id: str) -> BulkResult:
         async with turns:
             try:
+                if time.monotonic() > until:
+                    raise Unavailable(
+                        "This one's turn did not come in time. Ask for it again.",
+                        code="not_reached",
+                    )
                 await act(item_id)
             except Unauthenticated:
                 raise  # True of them all.

@@ -4,15 +4,18 @@ The first request with a key is carried out and its answer kept for `IDEMPOTENCY
 the same request again gets that answer, with `Idempotency-Replayed: true`. What is kept is what
 was decided about the request: faults of ours (5xx) and refusals of the caller (401, 403, 429)
 free the key, and so do streams, cookies, and answers that are too long to keep. Answers of
-`/auth` carry secrets and are never kept; a key is of no effect there.
+`/auth` carry secrets and are never kept, and what only decides or signs holds for now and not
+for a day: a key is of no effect there.
 
 An answer is kept before it is sent and after its route has committed. A process that dies
 between the two leaves the key in flight until its lock runs out; then the request is carried
-out again, so whatever moves money holds on to a unique key of its own as well.
+out again, so whatever moves money holds on to a unique key of its own as well. A request that
+lives is given up before its lock runs out, so that no two are ever carried out at a time.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 
@@ -20,7 +23,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,7 +32,7 @@ from api.auth.callers import named_caller
 from api.parts import Parts
 from api.problems import problem_of, problem_response
 from domain.access import Caller
-from domain.errors import FansworldError, Invalid, Unauthenticated
+from domain.errors import FansworldError, Invalid, Unauthenticated, Unavailable
 from infra.db import async_transaction
 from infra.queries.callers import load_caller
 from infra.queries.idempotency import (
@@ -44,7 +47,11 @@ from infra.queries.idempotency import (
 KEY_HEADER = "idempotency-key"
 REPLAYED_HEADER = "idempotency-replayed"
 ANSWER_BYTES_MAX = 256 * 1024
-WITHOUT_KEYS = f"{API_PREFIX}/auth/"
+CARRIED_SHARE = 0.8
+"""Of the lock's time, in which the request has to be answered; the rest is for keeping that."""
+_WITHOUT_KEYS = re.compile(
+    rf"{API_PREFIX}/(auth/.*|media/[^/]+/playback|uploads/[^/]+/parts|(media|posts):batchAccess)"
+)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _NOT_KEPT = frozenset({401, 403, 408, 429})
 
@@ -67,17 +74,20 @@ class Idempotency:
         parts: Parts = scope["app"].state.parts
         try:
             body = await _read(receive)
-            claimed = await _claim(parts, caller, _keyed(request, caller, key, body))
-        except Unauthenticated:
-            claimed = None  # The route is the one to say why.
-        except FansworldError as error:
-            await problem_of(request, error)(scope, receive, send)
-            return
+        except ClientDisconnect:
+            return  # Half a request is none: the key is for the one that comes whole.
         except HTTPException as error:
             response = problem_response(
                 request, status=413, code="body_too_large", detail=error.detail
             )
             await response(scope, receive, send)
+            return
+        try:
+            claimed = await _claim(parts, caller, _keyed(request, caller, key, body))
+        except Unauthenticated:
+            claimed = None  # The route is the one to say why.
+        except FansworldError as error:
+            await problem_of(request, error)(scope, receive, send)
             return
         if isinstance(claimed, StoredAnswer):
             await _replay(claimed)(scope, receive, send)
@@ -91,7 +101,9 @@ class Idempotency:
 
 def takes_key(method: str, path: str) -> bool:
     """Whether an Idempotency-Key is of effect there."""
-    return method == "POST" and path.startswith(API_PREFIX) and not path.startswith(WITHOUT_KEYS)
+    return (
+        method == "POST" and path.startswith(API_PREFIX) and _WITHOUT_KEYS.fullmatch(path) is None
+    )
 
 
 def _key_of(scope: Scope) -> str | None:
@@ -106,7 +118,7 @@ async def _read(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            break
+            raise ClientDisconnect
         chunks.append(message.get("body", b""))
         if not message.get("more_body", False):
             break
@@ -136,6 +148,7 @@ async def _claim(parts: Parts, caller: Caller, keyed: KeyedRequest) -> Claim | S
             keys=parts.account_keys,
             now=parts.now(),
             ttl_seconds=parts.settings.idempotency_ttl_seconds,
+            lock_seconds=parts.settings.idempotency_lock_seconds,
         )
 
 
@@ -162,14 +175,31 @@ async def _carry_out(
     app: ASGIApp, parts: Parts, claim: Claim, *, scope: Scope, receive: Receive, send: Send
 ) -> None:
     answer = _Answer(send)
+    seconds = parts.settings.idempotency_lock_seconds * CARRIED_SHARE
     try:
-        await app(scope, receive, answer)
+        async with asyncio.timeout(seconds) as deadline:
+            await app(scope, receive, answer)
+    except TimeoutError:
+        if not deadline.expired() or answer.passes:
+            await _settle(parts, claim, None)
+            raise
+        # Nobody knows how far it came: the key stays in flight until its lock runs out.
+        await problem_of(Request(scope), _took_too_long(seconds))(scope, receive, send)
+        return
     except BaseException:
         # Whatever it was (a cancelled request too), there is no answer to keep.
         await _settle(parts, claim, None)
         raise
     await _settle(parts, claim, answer.kept())
     await answer.flush()
+
+
+def _took_too_long(seconds: float) -> Unavailable:
+    return Unavailable(
+        "This took too long and was given up. Send it again with the same key.",
+        code="took_too_long",
+        seconds=round(seconds, 1),
+    )
 
 
 async def _settle(parts: Parts, claim: Claim, answer: StoredAnswer | None) -> None:
@@ -192,25 +222,26 @@ class _Answer:
         self._send = send
         self._held: list[Message] = []
         self._bytes = 0
-        self._passes = False
+        self.passes = False
+        """Whether anything of it is out already."""
 
     async def __call__(self, message: Message) -> None:
-        if self._passes:
+        if self.passes:
             await self._send(message)
             return
         self._held.append(message)
         if message["type"] == "http.response.start":
             content_type = Headers(raw=message["headers"]).get("content-type", "")
-            self._passes = content_type.startswith("text/event-stream")
+            self.passes = content_type.startswith("text/event-stream")
         else:
             self._bytes += len(message.get("body", b""))
-            self._passes = self._bytes > ANSWER_BYTES_MAX
-        if self._passes:
+            self.passes = self._bytes > ANSWER_BYTES_MAX
+        if self.passes:
             await self.flush()
 
     def kept(self) -> StoredAnswer | None:
         """None where there is nothing to keep."""
-        if self._passes or not self._held:
+        if self.passes or not self._held:
             return None
         start, *rest = self._held
         status, headers = start["status"], Headers(raw=start["headers"])

@@ -13,9 +13,6 @@ from domain.errors import Conflict, Invalid
 from infra.keyring import KeyRing
 from infra.models import IdempotencyRecord
 
-LOCK_SECONDS = 60
-"""Longer than any request takes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -49,10 +46,12 @@ async def claim_key(
     keys: KeyRing,
     now: datetime,
     ttl_seconds: int,
+    lock_seconds: int,
 ) -> Claim | StoredAnswer:
     """Be the first to send this key, or get what the first was answered.
 
-    Of two at a time one waits for the other's row, so that exactly one of them claims it.
+    Of two at a time one waits for the other's row, so that exactly one of them claims it. A
+    request has to be over within `lock_seconds`: then it counts as died, and the key is free.
 
     Raises:
         Conflict: `idempotency_in_flight`; the first is not answered yet.
@@ -63,7 +62,7 @@ async def claim_key(
         "operation": request.operation,
         "request_hash": request.request_hash,
         "created_at": now,
-        "locked_until": now + timedelta(seconds=LOCK_SECONDS),
+        "locked_until": now + timedelta(seconds=lock_seconds),
         "status": None,
         "headers": None,
         "body": None,

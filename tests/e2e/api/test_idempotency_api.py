@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,11 +26,13 @@ from infra.db import transaction
 from infra.ids import new_id
 from infra.models import AuthSession, IdempotencyRecord, Media, User
 from infra.settings import Settings
+from tests.e2e.api.published import Publisher
 from tests.e2e.api.uploading import UPLOADS
 from tests.harness.api import RunningApi, StartApi
-from tests.harness.rows import MakeUser
+from tests.harness.rows import Entitle, MakeUser
 
 WISH = {"file_name": "a.jpg", "size_bytes": 10, "content_type": "image/jpeg"}
+MEDIA = "/api/v1/media"
 REPLAYED = "idempotency-replayed"
 
 
@@ -96,7 +100,7 @@ def test_a_key_belongs_to_one_request(api: RunningApi, creator: User) -> None:
     for other in (
         upload(client, "one", size_bytes=11),
         client.post(f"{UPLOADS}?x=1", json=WISH, headers={"idempotency-key": "one"}),
-        client.post("/api/v1/media:batchAccess", json={}, headers={"idempotency-key": "one"}),
+        client.post("/api/v1/media:batchDelete", json={}, headers={"idempotency-key": "one"}),
     ):
         assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
@@ -173,6 +177,75 @@ def test_a_key_whose_process_died_is_free_when_its_lock_runs_out(
     assert upload(client, "one").status_code == 201
     assert upload(client, "one").headers[REPLAYED] == "true"
     assert media_count(engine) == 1
+
+
+def test_a_request_is_given_up_before_its_lock_runs_out(
+    start_api: StartApi, creator: User, settings: Settings, engine: Engine
+) -> None:
+    api = start_api(idempotency_lock_seconds=2)
+    with ThreadPoolExecutor(1) as pool, held_up(settings, engine) as wait_for_the_first:
+        slow = pool.submit(upload, api.client(creator), "one")
+        wait_for_the_first()
+        first = slow.result()
+        assert (first.status_code, first.json()["code"]) == (503, "took_too_long")
+        assert first.headers["retry-after"].isdecimal()
+        early = upload(api.client(creator), "one")
+        assert (early.status_code, early.json()["code"]) == (409, "idempotency_in_flight")
+    [record] = records(engine)
+    while datetime.now(UTC) < record.locked_until:
+        time.sleep(0.05)
+    assert upload(api.client(creator), "one").status_code == 201
+    assert media_count(engine) == 1
+
+
+def test_a_request_that_was_cut_off_does_not_take_the_key(
+    api: RunningApi, creator: User, engine: Engine
+) -> None:
+    client = api.client(creator)
+    host, port = api.url.removeprefix("http://").split(":")
+    body = json.dumps(WISH).encode()
+    head = (
+        f"POST {UPLOADS} HTTP/1.1\r\nhost: {host}\r\nidempotency-key: one\r\n"
+        f"authorization: {client.headers['authorization']}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    given_up = requests_given_up(client)
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(head.encode() + body[:20])
+    while requests_given_up(client) == given_up:
+        time.sleep(0.02)
+    assert records(engine) == []
+    assert upload(client, "one").status_code == 201
+
+
+def requests_given_up(client: httpx.Client) -> int:
+    """How many requests have ended without an answer, as the metrics count them."""
+    return sum(
+        int(float(line.rpartition(" ")[2]))
+        for line in client.get("/metrics").text.splitlines()
+        if line.startswith("fansworld_http_requests_total") and 'status="0"' in line
+    )
+
+
+def test_decisions_and_signatures_are_made_anew_whatever_the_key(
+    api: RunningApi, creator: User, make_user: MakeUser, publish: Publisher, entitle: Entitle
+) -> None:
+    media, fan = publish.image(creator), make_user()
+    client, headers = api.client(fan), {"idempotency-key": "one"}
+
+    def asked() -> list[httpx.Response]:
+        body = {"media_ids": [media.id]}
+        return [
+            client.post(f"{MEDIA}/{media.id}/playback", headers=headers),
+            client.post(f"{MEDIA}:batchAccess", json=body, headers={"idempotency-key": "two"}),
+        ]
+
+    assert [each.status_code for each in asked()] == [402, 200]
+    entitle(fan, creator_id=creator.id)
+    playback, access = asked()
+    assert playback.status_code == 200
+    assert REPLAYED not in playback.headers
+    assert REPLAYED not in access.headers
 
 
 @contextmanager
