@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from api import docs, health
 from api.admin import audit_log
+from api.admin import posts as admin_posts
 from api.admin import users as admin_users
 from api.auth import (
     emails,
@@ -61,7 +62,7 @@ ROUTERS = (
     *(account, own_lists, creator_settings, follows, applications, profiles),
     *(registering, signing_in, sessions, passwords, emails, keys),
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
-    *(admin_users, audit_log),
+    *(admin_users, admin_posts, audit_log),
     *(health, docs),
 )
 

@@ -237,10 +237,14 @@ def media_subject(
     visibility: Visibility,
     carriers: Iterable[Carrier] = (),
 ) -> Subject:
-    """A media with all the rules that open it."""
+    """A media with all the rules that open it.
+
+    What staff took down with a post is not open by itself either, only by another post.
+    """
     carried = [each for each in carriers if each.state is not PostState.DELETED]
     rules = [each.rule for each in carried if each.state is PostState.PUBLISHED]
-    if visibility is Visibility.PUBLIC:
+    is_taken_down = any(each.state is PostState.TAKEN_DOWN for each in carried)
+    if visibility is Visibility.PUBLIC and not is_taken_down:
         rules.append(Rule(Audience.PUBLIC))
     elif visibility is Visibility.GATED and not carried:
         rules.append(Rule(Audience.SUBSCRIBERS))

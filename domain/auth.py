@@ -43,6 +43,8 @@ class MailKind(StrEnum):
     """A credential was changed, added or taken away."""
     APPLICATION_DECIDED = "application_decided"
     """Staff said yes or no to somebody's wish to publish."""
+    POST_MODERATED = "post_moderated"
+    """Staff took a post down, or show it again."""
 
 
 class SessionEnd(StrEnum):

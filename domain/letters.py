@@ -11,6 +11,7 @@ from typing import Any
 from domain.accounts import ApplicationState
 from domain.auth import MailKind
 from domain.mails import SecurityEvent, mail_token
+from domain.posts import PostState
 
 VERIFY_PATH = "/verify-email"
 CHANGE_EMAIL_PATH = "/change-email"
@@ -18,6 +19,7 @@ RESET_PATH = "/reset-password"
 LOGIN_PATH = "/login"
 FORGOTTEN_PATH = "/forgot-password"
 SECURITY_PATH = "/settings/security"
+POST_PATH = "/posts"
 
 WHAT_HAPPENED: Mapping[str, str] = {
     SecurityEvent.PASSWORD_CHANGED: "Your password was changed.",
@@ -87,7 +89,8 @@ class MailFacts:
     facts: Mapping[str, Any]
     """Of a new password: `invitation`, where the account was made for its reader.
     Of a security notice: `event` (a `SecurityEvent`), and where known `device` and `ip`.
-    Of a decision on an application: `state`, and with a rejection `reason` and `again_at`."""
+    Of a decision on an application: `state`, and with a rejection `reason` and `again_at`.
+    Of a post that was taken down or is shown again: its `state`, `post_id` and the `reason`."""
 
 
 def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
@@ -112,6 +115,8 @@ def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
             return _security_notice(mail, url)
         case MailKind.APPLICATION_DECIDED:
             return _application_decided(mail, url)
+        case MailKind.POST_MODERATED:
+            return _post_moderated(mail, url)
 
 
 def _verify(mail: MailFacts, url: str, key: bytes) -> Letter:
@@ -245,6 +250,28 @@ def _rejected(mail: MailFacts) -> tuple[str, ...]:
         moment = datetime.fromisoformat(str(again_at))
         said.append(f"You may apply again from {_moment(moment)} on.")
     return tuple(said)
+
+
+def _post_moderated(mail: MailFacts, url: str) -> Letter:
+    if mail.facts.get("state") == PostState.TAKEN_DOWN:
+        subject = "Your post was taken down"
+        said = "our staff took one of your posts down. Nobody but you sees it now."
+    else:
+        subject = "Your post is back"
+        said = "our staff show one of your posts again. It stands where it stood."
+    link = Link("Your post", f"{url}{POST_PATH}/{mail.facts.get('post_id')}")
+    return Letter(
+        subject,
+        (
+            f"Hello {mail.handle},",
+            said,
+            link,
+            f"What our staff wrote: {mail.facts.get('reason')}",
+            "If it was not you who published it, somebody else uses your account. Set a new "
+            "password:",
+            Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
+        ),
+    )
 
 
 def _token(mail: MailFacts, key: bytes) -> str:

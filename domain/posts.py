@@ -23,6 +23,8 @@ class PostState(StrEnum):
     DRAFT = "draft"
     SCHEDULED = "scheduled"
     PUBLISHED = "published"
+    TAKEN_DOWN = "taken_down"
+    """Was published; staff hid it, and may show it again."""
     DELETED = "deleted"
 
 

@@ -35,6 +35,7 @@ _OVER = {
     PostState.PUBLISHED: "published",
     PostState.DRAFT: "unscheduled",
     PostState.DELETED: "deleted",
+    PostState.TAKEN_DOWN: "taken_down",
 }
 
 

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from api.schemas import EXAMPLE_ID, Body, Page, PageQuery, PlainText
 from domain.accounts import Role
+from domain.posts import PostState
 from infra.queries.admin.users import Standing
 
 Reason = Annotated[
@@ -71,6 +72,27 @@ class RoleChange(Body):
 
 class StaffAct(Body):
     reason: Reason
+
+
+class PostVerdict(Body):
+    reason: Annotated[
+        PlainText,
+        StringConstraints(min_length=1, max_length=500),
+        Field(
+            description="Why; its author reads it, and it is kept in the audit log for ever.",
+            examples=["It shows a person who did not agree to it (rule 3)."],
+        ),
+    ]
+
+
+class ModeratedPostBody(BaseModel):
+    """A post as staff left it. Its content is at `GET /posts/{post_id}`."""
+
+    id: str = Field(examples=[EXAMPLE_ID])
+    creator_id: str = Field(examples=[EXAMPLE_ID])
+    state: PostState
+    taken_down_at: datetime | None
+    taken_down_reason: str | None
 
 
 class AuditQuery(PageQuery):

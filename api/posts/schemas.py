@@ -123,6 +123,8 @@ class PostManageBody(BaseModel):
     version: int
     publish_at: AwareDatetime | None
     updated_at: AwareDatetime
+    taken_down_at: AwareDatetime | None
+    taken_down_reason: str | None = Field(description="What staff wrote to its author.")
 
 
 class PostBody(BaseModel):

@@ -92,6 +92,8 @@ def _post_json(
             "version": post.version,
             "publish_at": post.publish_at,
             "updated_at": post.updated_at,
+            "taken_down_at": post.taken_down_at,
+            "taken_down_reason": post.taken_down_reason,
         }
         if managed
         else None,

@@ -37,16 +37,28 @@ class OwnPost:
 
 
 @asynccontextmanager
-async def own_post(parts: Parts, caller: SignedIn, post_id: str) -> AsyncIterator[OwnPost]:
+async def own_post(
+    parts: Parts, caller: SignedIn, post_id: str, *, even_taken_down: bool = False
+) -> AsyncIterator[OwnPost]:
     """One transaction on a post of the caller's.
+
+    Args:
+        even_taken_down: whether it may be done to a post that staff took down.
 
     Raises:
         NotFound: it is somebody else's, or nobody's.
+        Conflict: `post_taken_down`.
         Unauthenticated: the account or the session is over.
     """
     async with async_transaction(parts.engine) as session:
         author = await load_caller(session, caller.caller)
         post = await writing.lock_own_post(session, post_id, owner_id=author.id)
+        if post.state == PostState.TAKEN_DOWN and not even_taken_down:
+            raise Conflict(
+                "Our staff took it down; it can only be deleted.",
+                code="post_taken_down",
+                reason=post.taken_down_reason,
+            )
         yield OwnPost(session, post, author)
 
 
@@ -193,7 +205,7 @@ async def delete_post(parts: Parts, caller: SignedIn, post_id: str) -> None:
         NotFound: it is not the caller's.
     """
     now = parts.now()
-    async with own_post(parts, caller, post_id) as own:
+    async with own_post(parts, caller, post_id, even_taken_down=True) as own:
         was_scheduled = own.post.state == PostState.SCHEDULED
         own.post.state, own.post.publish_at = PostState.DELETED, None
         own.post.deleted_at, own.post.pinned_at = now, None

@@ -27,6 +27,12 @@ class Post(Base):
             name="paid_has_a_price",
         ),
         CheckConstraint("price_minor > 0", name="price_minor"),
+        CheckConstraint(
+            "(taken_down_at IS NULL) = (taken_down_reason IS NULL) "
+            "AND (state <> 'taken_down' OR taken_down_at IS NOT NULL) "
+            "AND (state IN ('taken_down', 'deleted') OR taken_down_at IS NULL)",
+            name="taken_down_has_a_reason",
+        ),
         CheckConstraint("audience <> 'tier' OR tier_id IS NOT NULL", name="tier_is_named"),
         CheckConstraint(
             "tier_id IS NULL OR audience IN ('tier', 'paid')", name="tier_fits_audience"
@@ -87,6 +93,9 @@ class Post(Base):
     """Of the last edit after it was published."""
     pinned_at: Mapped[Moment | None]
     deleted_at: Mapped[Moment | None]
+    taken_down_at: Mapped[Moment | None]
+    """By staff. Stays when its author deletes it, so that its media are not shown again."""
+    taken_down_reason: Mapped[str | None]
 
 
 class PostMedia(Base):

@@ -37,8 +37,11 @@ def write_post(engine: Engine, owner: User, *, media: Sequence[Media] = (), **co
     } | columns
     if values["audience"] == Audience.PAID:
         values = {"price_minor": 500, "currency": "USD"} | values
-    if values["state"] == PostState.PUBLISHED:
+    if values["state"] in (PostState.PUBLISHED, PostState.TAKEN_DOWN):
         values = {"published_at": datetime.now(UTC)} | values
+    if values["state"] == PostState.TAKEN_DOWN:
+        verdict = {"taken_down_at": datetime.now(UTC), "taken_down_reason": "Rule 3."}
+        values = verdict | values
     post = Post(id=values.pop("id", None) or new_id(), creator_id=owner.id, **values)
     with transaction(engine) as session:
         session.add(post)

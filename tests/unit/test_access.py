@@ -192,7 +192,7 @@ def test_what_opens_a_post(
             assert decide(STRANGER, item, held, NOW, standing).allowed is wanted, source
 
 
-@pytest.mark.parametrize("state", [PostState.DRAFT, PostState.SCHEDULED, PostState.DELETED])
+@pytest.mark.parametrize("state", [each for each in PostState if each is not PostState.PUBLISHED])
 def test_a_post_that_is_not_published_exists_for_nobody_but_its_owner(state: PostState) -> None:
     item = post_subject(owner_id=OWNER, state=state, rule=Rule(Audience.PUBLIC, "p1"))
     assert decide(STRANGER, item, [UNLOCKED], NOW).hidden
@@ -225,6 +225,9 @@ def test_a_media_is_open_to_whom_one_of_its_posts_is() -> None:
     assert decide(STRANGER, drafted, [SUBSCRIBED], NOW).hidden, "a draft takes it off the shelf"
     dropped = carried(Carrier(PostState.DELETED, paid))
     assert decide(STRANGER, dropped, [SUBSCRIBED], NOW).allowed, "as if no post had carried it"
+    removed = carried(Carrier(PostState.TAKEN_DOWN, public), visibility=Visibility.PUBLIC)
+    assert decide(STRANGER, removed, [UNLOCKED, SUBSCRIBED], NOW).hidden
+    assert decide(Viewer(OWNER, Role.CREATOR), removed, [], NOW).allowed
 
 
 @given(viewers, subjects, held_grants, standings)

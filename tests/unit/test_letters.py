@@ -44,7 +44,13 @@ def test_links_carry_the_token_where_no_server_sees_it(kind: MailKind, path: str
 
 
 @pytest.mark.parametrize(
-    "kind", [MailKind.ALREADY_REGISTERED, MailKind.SECURITY_NOTICE, MailKind.APPLICATION_DECIDED]
+    "kind",
+    [
+        MailKind.ALREADY_REGISTERED,
+        MailKind.SECURITY_NOTICE,
+        MailKind.APPLICATION_DECIDED,
+        MailKind.POST_MODERATED,
+    ],
 )
 def test_other_mails_carry_no_token(kind: MailKind) -> None:
     assert "token" not in letter(kind).as_text()
@@ -93,6 +99,18 @@ def test_who_may_not_publish_hears_why_and_when_to_ask_again() -> None:
     assert "Tell us <more>." in rejected.as_text()
     assert "Tell us &lt;more&gt;." in rejected.as_html()
     assert "again from 15 March 2026, 13:05 UTC on" in rejected.as_text()
+
+
+@pytest.mark.parametrize(
+    ("state", "subject"),
+    [("taken_down", "Your post was taken down"), ("published", "Your post is back")],
+)
+def test_whose_post_is_judged_hears_which_and_why(state: str, subject: str) -> None:
+    judged = letter(MailKind.POST_MODERATED, state=state, post_id="p1", reason="Rule <3>.")
+    assert judged.subject == subject
+    assert "https://fansworld.example/posts/p1\n" in judged.as_text()
+    assert "What our staff wrote: Rule <3>." in judged.as_text()
+    assert "Rule &lt;3&gt;." in judged.as_html()
 
 
 def test_what_a_client_says_of_itself_makes_no_letter_of_its_own() -> None:

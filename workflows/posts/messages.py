@@ -24,8 +24,8 @@ class PostLook:
     """How the row stands, and how long there is to wait."""
 
     outcome: str
-    """`waiting`, `published`, `unscheduled`, `deleted`; or a draft again, because there is nothing
-    left to show (`emptied`) or its author may not publish any more (`barred`)."""
+    """`waiting`, `published`, `unscheduled`, `deleted`, `taken_down`; or a draft again, because
+    there is nothing left to show (`emptied`) or its author may not publish any more (`barred`)."""
     wait_seconds: float | None = None
     """With `waiting`. Measured by the clock of who looked, so that two clocks that differ can't
     make a run look again and again."""

@@ -152,14 +152,17 @@ _COLUMNS = [each.name for each in fields(MediaRecord)]
 _UUIDS = frozenset({"id", "owner_id"})
 MEDIA_COLUMNS = ", ".join(f"m.{name}::text" if name in _UUIDS else f"m.{name}" for name in _COLUMNS)
 
-_CARRIERS = """
+_CARRIER_STATE = "CASE WHEN p.taken_down_at IS NULL THEN p.state ELSE 'taken_down' END"
+"""What was taken down does not come back by its author deleting the post."""
+_CARRIERS = f"""
 LEFT JOIN LATERAL (
-    SELECT array_agg(p.state) AS states, array_agg(p.id::text) AS ids,
+    SELECT array_agg({_CARRIER_STATE}) AS states, array_agg(p.id::text) AS ids,
            array_agg(p.audience) AS audiences, array_agg(p.tier_id::text) AS tier_ids,
            array_agg(t.rank) AS ranks, array_agg(p.price_minor) AS prices,
            array_agg(p.currency) AS currencies, array_agg(p.id) AS uuids
     FROM post_media pm
-    JOIN posts p ON p.id = pm.post_id AND p.state <> 'deleted'
+    JOIN posts p ON p.id = pm.post_id
+        AND (p.state <> 'deleted' OR p.taken_down_at IS NOT NULL)
     LEFT JOIN tiers t ON t.id = p.tier_id
     WHERE pm.media_id = a.id
 ) c ON true"""

@@ -70,6 +70,8 @@ class PostRecord:
     published_at: datetime | None
     edited_at: datetime | None
     pinned_at: datetime | None
+    taken_down_at: datetime | None
+    taken_down_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

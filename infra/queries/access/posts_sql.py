@@ -21,7 +21,8 @@ from infra.queries.people import PERSON
 
 _CONTENT = (
     "p.body, p.comments_enabled, p.media_count, p.like_count, p.comment_count, p.version, "
-    "p.created_at, p.updated_at, p.publish_at, p.published_at, p.edited_at, p.pinned_at"
+    "p.created_at, p.updated_at, p.publish_at, p.published_at, p.edited_at, p.pinned_at, "
+    "p.taken_down_at, p.taken_down_reason"
 )
 
 
@@ -78,6 +79,7 @@ def page_sql(chosen: str, *, only: str = _LISTED) -> bytes:
 WITH {VIEWER}, {chosen}, {_asked(f", {_CONTENT}")}, {OWNERS}
 SELECT {_DECIDED_BY}, a.body, a.comments_enabled, a.like_count, a.comment_count, a.version,
        a.created_at, a.updated_at, a.publish_at, a.published_at, a.edited_at, a.pinned_at,
+       a.taken_down_at, a.taken_down_reason,
        {PERSON},
        EXISTS (SELECT FROM post_likes l WHERE l.post_id = a.id AND l.user_id = v.id),
        (

@@ -70,7 +70,7 @@ async def carry_media(
 
     Raises:
         Invalid: `media_repeated`, `media_unknown` or `media_unfit`.
-        Conflict: `media_not_usable` or `media_is_public`.
+        Conflict: `media_not_usable`, `media_taken_down` or `media_is_public`.
     """
     if len(set(media_ids)) != len(media_ids):
         raise Invalid("A post carries each media once.", code="media_repeated")
@@ -80,6 +80,7 @@ async def carry_media(
         if media is None or media.owner_id != post.creator_id:
             raise Invalid("You have no such media.", code="media_unknown", media_id=media_id)
         _require_fit(media)
+    await _require_not_taken_down(session, media_ids)
     _require_not_public(found.values(), audience)
     await session.execute(delete(PostMedia).where(PostMedia.post_id == post.id))
     if media_ids:
@@ -89,6 +90,21 @@ async def carry_media(
         ]
         await session.execute(insert(PostMedia), rows)
     post.media_count = len(media_ids)
+
+
+async def _require_not_taken_down(session: AsyncSession, media_ids: Sequence[str]) -> None:
+    """What staff hid is not shown again in another post."""
+    taken_down = (
+        select(PostMedia.media_id)
+        .join(Post, Post.id == PostMedia.post_id)
+        .where(PostMedia.media_id.in_(media_ids), Post.taken_down_at.is_not(None))
+        .limit(1)
+    )
+    media_id = await session.scalar(taken_down)
+    if media_id is not None:
+        raise Conflict(
+            "This media was taken down with a post.", code="media_taken_down", media_id=media_id
+        )
 
 
 async def require_carried_fit(session: AsyncSession, post: Post, audience: Audience) -> None:

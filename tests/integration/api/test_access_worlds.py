@@ -181,6 +181,8 @@ def make_post(world: World, owner: Owner) -> None:
         currency=price[1],
         published_at=NOW - HOUR,
         publish_at=NOW + HOUR if state is PostState.SCHEDULED else None,
+        taken_down_at=NOW if state is PostState.TAKEN_DOWN else None,
+        taken_down_reason="Rule 3." if state is PostState.TAKEN_DOWN else None,
     )
     world.add(post)
     rule = Rule(audience, post.id, post.tier_id, tier.rank if tier else None, *price)

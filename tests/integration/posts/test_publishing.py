@@ -71,7 +71,8 @@ def test_what_is_not_due_waits_as_long_as_the_row_says(
 
 
 @pytest.mark.parametrize(
-    ("state", "outcome"), [("draft", "unscheduled"), ("published", "published")]
+    ("state", "outcome"),
+    [("draft", "unscheduled"), ("published", "published"), ("taken_down", "taken_down")],
 )
 def test_what_is_not_scheduled_any_more_stays_as_it_is(
     activities: PostActivities,

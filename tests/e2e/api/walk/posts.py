@@ -149,6 +149,23 @@ def of_one(answer: httpx.Response, subject: Post) -> Outcome:
     return int(result["status"])
 
 
+# --- by staff ----------------------------------------------------------------------------------
+
+
+def taken_down(stage: Stage) -> Post:
+    """A post for everybody, but for staff's verdict."""
+    return post_of("public", state="taken_down")(stage)
+
+
+def judge(verdict: str) -> Call:
+    return lambda case: case.client.post(
+        f"{API}/admin/posts/{case.subject.id}/{verdict}", json={"reason": "Rule 3."}
+    )
+
+
+STAFF_ONLY = each(403, anonymous=401, moderator=200, admin=200)
+
+
 # --- comments ----------------------------------------------------------------------------------
 
 
@@ -197,6 +214,9 @@ ROWS: list[Row[Any]] = [
         outcome=of_one,
         changes=True,
     ),
+    Row("takeDownPost", judge("take-down"), STAFF_ONLY, post_of("public"), changes=True),
+    Row("restorePost", judge("restore"), STAFF_ONLY, taken_down, changes=True),
+    Row("getPost", on_post("GET"), SEEN["draft"], taken_down, label="taken down", outcome=seen),
     own_row("publishPost", "POST", "/publish", state="draft"),
     own_row("schedulePost", "PUT", "/schedule", body=SOON, state="draft"),
     own_row("unschedulePost", "DELETE", "/schedule", state="draft"),
