@@ -57,9 +57,9 @@ TAGS = [
 
 ROUTERS = (
     # Routes are tried in this order, so what is asked for most stands first.
-    *(items, playback, lists, posts, delivery),
+    *(items, playback, lists, posts, delivery, profiles, account),
     *(timing, reactions, comments, events, uploads, bulk),
-    *(account, own_lists, creator_settings, follows, applications, profiles),
+    *(own_lists, creator_settings, follows, applications),
     *(registering, signing_in, sessions, passwords, emails, keys),
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
     *(admin_users, admin_posts, audit_log),

@@ -1,8 +1,13 @@
-"""Pictures of people, and people in lists, as every slice shows them."""
+"""Pictures of people, and people in lists, as every slice shows them.
+
+Dicts that agree with the models beside them, for answers that are written as they are
+(`api/answers.py`), and what is made of them for the others.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -37,24 +42,34 @@ class PersonBody(BaseModel):
     avatar: PictureBody | None
 
 
-def picture_body(parts: Parts, portrait: Portrait | None, now: datetime) -> PictureBody | None:
-    """With addresses that hold as long as those of other media."""
+Json = dict[str, Any]
+
+
+def picture_json(parts: Parts, portrait: Portrait | None, now: datetime) -> Json | None:
+    """`PictureBody`, with addresses that hold as long as those of other media."""
     if portrait is None:
         return None
     sources = [
-        PictureSource(url=url, content_type=each.content_type, width=each.width, height=each.height)
+        {"url": url, "content_type": each.content_type, "width": each.width, "height": each.height}
         for each in portrait.sources
         if (url := rendition_url(parts, each)) is not None
     ]
-    return PictureBody(
-        thumbhash=portrait.thumbhash, sources=sources, urls_expire_at=urls_expire_at(parts, now)
-    )
+    return {
+        "thumbhash": portrait.thumbhash,
+        "sources": sources,
+        "urls_expire_at": urls_expire_at(parts, now),
+    }
+
+
+def person_json(parts: Parts, person: Person, now: datetime) -> Json:
+    """`PersonBody`."""
+    return {
+        "id": person.id,
+        "handle": person.handle,
+        "display_name": person.display_name,
+        "avatar": picture_json(parts, person.avatar, now),
+    }
 
 
 def person_body(parts: Parts, person: Person, now: datetime) -> PersonBody:
-    return PersonBody(
-        id=person.id,
-        handle=person.handle,
-        display_name=person.display_name,
-        avatar=picture_body(parts, person.avatar, now),
-    )
+    return PersonBody.model_validate(person_json(parts, person, now))

@@ -15,7 +15,7 @@ from api.answers import json_answer
 from api.auth.callers import AnyCaller
 from api.creators import schemas
 from api.parts import ApiParts, Parts
-from api.portraits import person_body, picture_body
+from api.portraits import Json, person_json, picture_json
 from api.problems import PROBLEMS
 from domain.accounts import HANDLE_PATTERN
 from domain.searching import clean_query, cursor_for_place, place_from
@@ -43,12 +43,13 @@ async def search(
     found, has_more = await search_creators(
         parts.reads, caller=caller, query=clean_query(query.q), after=after, limit=query.limit
     )
-    page = schemas.FoundCreatorPage(
-        data=[_found_body(parts, each, now) for each in found],
-        next_cursor=cursor_for_place(found[-1].place) if has_more else None,
-        has_more=has_more,
+    return json_answer(
+        {
+            "data": [_found_json(parts, each, now) for each in found],
+            "next_cursor": cursor_for_place(found[-1].place) if has_more else None,
+            "has_more": has_more,
+        }
     )
-    return json_answer(page.model_dump())
 
 
 @router.get(
@@ -72,29 +73,29 @@ async def get_creator(
     headers = {"etag": _etag_of(parts, profile, now), "cache-control": "private, no-cache"}
     if if_none_match is not None and headers["etag"] in _tags(if_none_match):
         return Response(status_code=304, headers=headers)
-    return json_answer(_creator_body(parts, profile, now).model_dump(), headers=headers)
+    return json_answer(_creator_json(parts, profile, now), headers=headers)
 
 
-def _creator_body(parts: Parts, profile: CreatorProfile, now: datetime) -> schemas.CreatorBody:
-    return schemas.CreatorBody(
-        **dict(person_body(parts, profile.person, now)),
-        bio=profile.bio,
-        cover=picture_body(parts, profile.cover, now),
-        follower_count=profile.follower_count,
-        post_count=profile.post_count,
-        creator_since=profile.creator_since,
-        viewer=schemas.ViewerBody(
-            follows=profile.follows,
-            subscribed=profile.subscribed,
-            subscribed_until=profile.subscribed_until,
-        ),
-    )
+def _creator_json(parts: Parts, profile: CreatorProfile, now: datetime) -> Json:
+    """`schemas.CreatorBody`."""
+    return {
+        **person_json(parts, profile.person, now),
+        "bio": profile.bio,
+        "cover": picture_json(parts, profile.cover, now),
+        "follower_count": profile.follower_count,
+        "post_count": profile.post_count,
+        "creator_since": profile.creator_since,
+        "viewer": {
+            "follows": profile.follows,
+            "subscribed": profile.subscribed,
+            "subscribed_until": profile.subscribed_until,
+        },
+    }
 
 
-def _found_body(parts: Parts, found: FoundCreator, now: datetime) -> schemas.FoundCreatorBody:
-    return schemas.FoundCreatorBody(
-        **dict(person_body(parts, found.person, now)), follower_count=found.follower_count
-    )
+def _found_json(parts: Parts, found: FoundCreator, now: datetime) -> Json:
+    """`schemas.FoundCreatorBody`."""
+    return {**person_json(parts, found.person, now), "follower_count": found.follower_count}
 
 
 def _etag_of(parts: Parts, profile: CreatorProfile, now: datetime) -> str:

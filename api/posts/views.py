@@ -16,11 +16,10 @@ from api.etags import etag_of
 from api.media.addresses import urls_expire_at
 from api.media.views import Json, access_json, rendition_json, seconds_of
 from api.parts import Parts
-from api.portraits import person_body
+from api.portraits import person_json
 from domain.media.states import RenditionKind
 from domain.paging import cursor_for
 from infra.queries.access.posts import CarriedMedia, OpenedPost
-from infra.queries.people import Person
 from infra.queries.posts.comments import CommentRecord
 from infra.queries.posts.lists import PostPage
 
@@ -56,10 +55,6 @@ def page_answer(parts: Parts, page: PostPage, *, now: datetime) -> Response:
             "has_more": page.next is not None,
         }
     )
-
-
-def person_json(parts: Parts, person: Person, now: datetime) -> Json:
-    return person_body(parts, person, now).model_dump()
 
 
 def _post_json(

@@ -13,7 +13,7 @@ from api.etags import IfMatch, etag_of, require_if_match, require_match
 from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
 from api.users import schemas
-from api.users.views import bootstrap_body, me_body
+from api.users.views import bootstrap_json, me_body
 from domain.media.states import Purpose
 from infra.db import async_transaction
 from infra.models import AuditEntry, User
@@ -121,7 +121,7 @@ async def get_bootstrap(caller: SignedInCaller, parts: ApiParts) -> Response:
     """Everything that an app needs when it starts, in one answer."""
     now = parts.now()
     found = await own_bootstrap(parts.reads, caller=caller.caller, now=now)
-    return json_answer(bootstrap_body(parts, found, now).model_dump())
+    return json_answer(bootstrap_json(parts, found, now))
 
 
 _PICTURES = {"avatar_media_id": Purpose.AVATAR, "cover_media_id": Purpose.COVER}
