@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import uvicorn
 
 from api.app import create_app
+from api.serving import server_config
 from infra.settings import SettingsError, load_settings
 from infra.telemetry import configure_logging
 
 SHUTDOWN_SECONDS = 5
 """For requests in flight; event streams are cut, and their clients reconnect elsewhere."""
+
+STARTUP_FAILED = 3
+"""As uvicorn's own command exits."""
 
 
 def main() -> int:
@@ -21,16 +26,16 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     configure_logging(settings)
-    uvicorn.run(
+    config = server_config(
         create_app(settings),
         host=settings.api_host,
         port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    return 0
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):  # uvicorn has shut down, and raises the signal again.
+        server.run()
+    return 0 if server.started else STARTUP_FAILED
 
 
 if __name__ == "__main__":

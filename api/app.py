@@ -84,6 +84,8 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_tags=TAGS,
         docs_url=None,
         redoc_url=None,
+        # To the address with one slash less, as the client's `Host` and plain http have it.
+        redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     install_problem_handlers(app)

@@ -16,6 +16,7 @@ import uvicorn
 
 from api.app import create_app
 from api.auth.tokens import mint_token
+from api.serving import server_config
 from infra.models import User
 from infra.settings import Settings
 from infra.storage import Storage
@@ -59,15 +60,7 @@ def serving(settings: Settings) -> Iterator[RunningApi]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings = settings.model_copy(update={"api_public_url": url})
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(settings),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=1,
-            )
-        )
+        server = uvicorn.Server(server_config(create_app(settings), timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([listener],), name="api", daemon=True)
         thread.start()
         _wait_until_started(server, thread)

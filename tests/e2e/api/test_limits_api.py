@@ -68,6 +68,16 @@ def test_who_is_not_signed_in_is_limited_by_address(start_api: StartApi, valkey:
     assert status("2001:db8:0:1::1") == 401
 
 
+def test_no_proxy_is_believed_that_is_not_named(start_api: StartApi, valkey: Redis) -> None:
+    del valkey
+    client = start_api(rate_limit_api_per_minute=2).client()
+    answers = [
+        client.get(MEDIA, headers={"x-forwarded-for": f"203.0.113.{n}"}).status_code
+        for n in range(3)
+    ]
+    assert answers == [401, 401, 429]
+
+
 def test_a_token_that_does_not_count_is_limited_by_address(
     start_api: StartApi, valkey: Redis
 ) -> None:

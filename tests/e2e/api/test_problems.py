@@ -33,6 +33,11 @@ def test_a_wrong_method_is_a_problem_that_names_the_right_ones(api: RunningApi) 
     assert "POST" in answer.headers["allow"]
 
 
+def test_a_slash_too_many_is_no_redirect(api: RunningApi) -> None:
+    answer = api.client().get("/api/v1/media/", headers={"host": "elsewhere.example"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "route_unknown")
+
+
 def test_a_request_id_is_taken_over_or_made(api: RunningApi) -> None:
     client = api.client()
     given = client.get("/livez", headers={"x-request-id": "order-66.retry_1"})
