@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,8 +19,9 @@ from domain.accounts import Role
 from domain.ids import publish_workflow_id
 from infra.settings import Settings
 from tests.harness.api import RunningApi, StartApi
+from tests.harness.posts import MakePost
 from tests.harness.rows import MakeUser
-from workflows.posts.messages import PostLook
+from workflows.posts.messages import PostLook, PublishPostOrder
 from workflows.queues import Queue, queue_name
 from workflows.runner import WORKFLOWS, workflow_runner
 
@@ -131,6 +132,42 @@ async def test_a_post_can_be_scheduled_anew(creator: httpx.Client, temporal_clie
     await ended(temporal_client, post["id"])
     assert creator.put(url, json={"publish_at": after(seconds=1)}).status_code == 200
     await published(creator, post["id"])
+
+
+@pytest.mark.parametrize("act", ["cancel", "move", "publish", "delete"])
+async def test_whatever_an_author_does_at_the_moment_itself_counts_or_is_refused(
+    settings: Settings,
+    engine: Engine,
+    temporal_client: Client,
+    api: RunningApi,
+    make_user: MakeUser,
+    make_post: MakePost,
+    act: str,
+) -> None:
+    """The timer and the author reach for the post at once, and one of them comes first."""
+    owner = make_user(role=Role.CREATOR)
+    client, activities = api.client(owner), PostActivities(settings, engine, temporal_client)
+    calls: dict[str, Callable[[str], httpx.Response]] = {
+        "cancel": lambda url: client.delete(f"{url}/schedule"),
+        "move": lambda url: client.put(f"{url}/schedule", json={"publish_at": after(hours=1)}),
+        "publish": lambda url: client.post(f"{url}/publish"),
+        "delete": lambda url: client.delete(url),
+    }
+    left = {"cancel": "draft", "move": "scheduled", "publish": "published", "delete": None}
+    for _ in range(8):
+        post = make_post(owner, state="scheduled", publish_at=datetime.now(UTC))
+        order = PublishPostOrder(post.id, owner.id)
+        look = asyncio.to_thread(activities.publish_if_due, order)
+        call = asyncio.to_thread(calls[act], f"{POSTS}/{post.id}")
+        seen, answer = await asyncio.gather(look, call)
+        shown = client.get(f"{POSTS}/{post.id}")
+        state = shown.json()["state"] if shown.is_success else None
+        if answer.is_success:
+            assert state == left[act], seen
+        else:
+            assert (answer.json()["code"], state) == ("already_published", "published")
+        if act == "publish" or not answer.is_success:
+            assert shown.json()["manage"]["version"] == post.version + 1, "published once"
 
 
 def test_scheduling_succeeds_while_temporal_is_away(
