@@ -1,7 +1,8 @@
 """What happens to every request before and after its route: pure ASGI, one layer each.
 
-RequestContext   request id, trace, log line, metrics, last answer to unforeseen faults
+RequestContext   request id, trace, log line, metrics
 SecurityHeaders  what browsers may do with an answer
+LastAnswer       500 for faults that nobody foresaw
 BodyLimit        413 before or while a body is read
 """
 
@@ -42,8 +43,7 @@ class RequestContext:
     """Gives each request an id that its logs and its answer carry, and counts it.
 
     A client's own `X-Request-Id` is taken if it is 8 to 64 plain characters, and its trace is
-    gone on with (`traceparent`); runs that the request starts carry both. A fault that no
-    handler foresaw is answered here, where that answer still gets id and headers.
+    gone on with (`traceparent`); runs that the request starts carry both.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -71,12 +71,6 @@ class RequestContext:
         begin_trace(request_id, headers.get(TRACEPARENT_HEADER))
         try:
             await self._app(scope, receive, send_with_id)
-        except Exception:
-            # Whatever it is, this request is over: log it whole, tell the client nothing of it.
-            log.exception("request_crashed", method=scope["method"], path=scope["path"])
-            if status:
-                raise  # half an answer is out; only closing the connection tells so
-            await unforeseen_problem(Request(scope))(scope, receive, send_with_id)
         finally:
             self._record(scope, status, time.perf_counter() - begun)
 
@@ -131,6 +125,31 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class LastAnswer:
+    """Answers what no handler foresaw. Inside of id, headers and CORS, so that this answer has
+    them as every other; outside of all that may fail."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        except Exception:
+            # Whatever it is, this request is over: log it whole, tell the client nothing of it.
+            log.exception("request_crashed", method=scope.get("method"), path=scope.get("path"))
+            if has_begun or scope["type"] != "http":
+                raise  # half an answer is out; only closing the connection tells so
+            await unforeseen_problem(Request(scope))(scope, receive, send)
 
 
 class BodyLimit:

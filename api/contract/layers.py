@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from api.auth.csrf import CsrfGuard
 from api.contract.idempotency import KEY_HEADER, REPLAYED_HEADER, Idempotency
 from api.contract.limits import RateLimits
+from api.contract.origins import Cors
 from api.middleware import (
     REQUEST_ID_HEADER,
     TRACEPARENT_HEADER,
     BodyLimit,
+    LastAnswer,
     RequestContext,
     SecurityHeaders,
 )
@@ -34,9 +35,10 @@ def install_layers(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(BodyLimit, bytes_max=settings.api_body_bytes_max)
     app.add_middleware(CsrfGuard, own_url=settings.api_public_url, origins=settings.cors_origins)
     app.add_middleware(RateLimits)
+    app.add_middleware(LastAnswer)
     if settings.cors_origins:
         app.add_middleware(
-            CORSMiddleware,
+            Cors,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=list(_SENT),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import httpx2 as httpx
 import pytest
 
+from api.app import create_app
 from domain.accounts import Role
+from infra.settings import Settings
 from tests.harness.api import RunningApi
 from tests.harness.rows import MakeMedia, MakeUser
 
@@ -57,6 +60,25 @@ def test_every_answer_has_security_headers_and_is_not_cached(api: RunningApi) ->
         assert "max-age" in headers["strict-transport-security"]
         assert "no-store" in headers["cache-control"]
         assert "server" not in headers
+
+
+async def test_a_crash_is_a_problem_with_all_headers_and_tells_nothing(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"cors_origins": ("https://app.example",)}))
+
+    @app.get("/crash")
+    async def crash() -> None:
+        raise LookupError("where the secret lies")
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        answer = await client.get("/crash", headers={"origin": "https://app.example"})
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "secret" not in answer.text
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert answer.headers["access-control-allow-origin"] == "https://app.example"
 
 
 def test_fields_that_break_rules_are_named_by_pointer(api: RunningApi, make_user: MakeUser) -> None:

@@ -123,5 +123,8 @@ def test_origins_of_the_settings_may_call_and_others_may_not(start_api: StartApi
     assert allowed.headers["access-control-allow-origin"] == "https://app.example"
     other = client.options("/api/v1/media/x", headers={"origin": "https://evil.example", **asked})
     assert "access-control-allow-origin" not in other.headers
+    assert "access-control-allow-methods" not in other.headers
+    assert (other.status_code, other.json()["code"]) == (400, "cors_refused")
+    assert "Origin" in other.headers["vary"]
     read = client.get("/livez", headers={"origin": "https://app.example"})
     assert "etag" in read.headers["access-control-expose-headers"].lower()
