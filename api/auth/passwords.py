@@ -91,7 +91,7 @@ async def forgot_password(
 
     At most one mail a minute is sent.
     """
-    await limit_sign_in(request, parts, account=wish.email)
+    await limit_sign_in(request, parts, account=wish.email, by_strangers=True)
     background.add_task(
         mail_link,
         parts,

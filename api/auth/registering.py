@@ -11,7 +11,7 @@ from fastapi import APIRouter, BackgroundTasks, Request
 
 from api import API_PREFIX
 from api.auth import schemas
-from api.auth.mailing import begin_mail, mail_link
+from api.auth.mailing import MAIL_PAUSE, begin_mail, mail_link
 from api.auth.origin import RequestOrigin
 from api.contract.limits import limit_sign_in
 from api.parts import ApiParts
@@ -27,6 +27,7 @@ from infra.queries.auth.accounts import (
     newest_unverified,
     register,
     remove_unverified,
+    was_mailed_lately,
 )
 from infra.queries.auth.journal import note_own_act
 from infra.queries.auth.mails import take_mail_token, write_mail
@@ -44,10 +45,10 @@ async def register_account(
 ) -> schemas.MailedBody:
     """Make an account. It can be used once its e-mail address is verified.
 
-    The answer is the same where the address has an account already: a mail tells its owner.
-    A handle that is taken is refused with 409, which is no secret.
+    The answer is the same where the address has an account already: a mail tells its owner, at
+    most once a minute. A handle that is taken is refused with 409, which is no secret.
     """
-    await limit_sign_in(request, parts, account=wish.email)
+    await limit_sign_in(request, parts, account=wish.email, by_strangers=True)
     check_handle(wish.handle)
     display_name = wish.display_name or wish.handle
     words = own_words(handle=wish.handle, email=wish.email, display_name=display_name)
@@ -64,16 +65,21 @@ async def register_account(
             password_hash=password_hash,
             now=now,
         )
-        mail = await write_mail(
-            session,
-            user_id=(known or user).id,
-            kind=MailKind.ALREADY_REGISTERED if known else MailKind.VERIFY_EMAIL,
-            address=(known or user).email or wish.email,
-            expires_at=now + timedelta(seconds=parts.settings.email_link_ttl_seconds),
-        )
+        owner = known or user
+        kind = MailKind.ALREADY_REGISTERED if known else MailKind.VERIFY_EMAIL
+        mail = None
+        if not await was_mailed_lately(session, owner.id, kind, now=now, within=MAIL_PAUSE):
+            mail = await write_mail(
+                session,
+                user_id=owner.id,
+                kind=kind,
+                address=owner.email or wish.email,
+                expires_at=now + timedelta(seconds=parts.settings.email_link_ttl_seconds),
+            )
         await note_own_act(session, user, "user.registered", origin)
-    # After the answer, so that it takes as long whatever is known of the address.
-    background.add_task(begin_mail, parts, mail.id)
+    if mail is not None:
+        # After the answer, so that it takes as long whatever is known of the address.
+        background.add_task(begin_mail, parts, mail.id)
     return schemas.MailedBody()
 
 
@@ -118,7 +124,7 @@ async def resend(
 
     At most one mail a minute is sent.
     """
-    await limit_sign_in(request, parts, account=wish.email)
+    await limit_sign_in(request, parts, account=wish.email, by_strangers=True)
     background.add_task(
         mail_link,
         parts,

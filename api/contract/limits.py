@@ -117,8 +117,13 @@ async def limit_sign_in(
         )
         for subject, factor in subjects.items()
     )
-    refused = _refused(buckets, await parts.limiter.hit(*buckets))
+    counts = await parts.limiter.hit(*buckets)
+    refused = _refused(buckets, counts)
     if refused is not None:
+        # It is not made, so it counts nowhere: else one address that has no tries left would go
+        # on using up those of the account.
+        passed = [each for each, counted in zip(buckets, counts, strict=True) if counted.allowed]
+        await parts.limiter.give_back(*passed)
         raise refused
     return Tries(parts.limiter, buckets)
 

@@ -155,7 +155,8 @@ async def test_strangers_can_not_use_up_the_tries_of_an_accounts_owner(
                 return False
             return True
 
-        assert not all([await let_through("198.51.100.1") for _ in range(5)])
+        # However often it is refused: a single address can't use up what is left to all.
+        assert not all([await let_through("198.51.100.1") for _ in range(60)])
         assert await let_through("192.0.2.1"), "the owner, from elsewhere"
         everywhere = [await let_through(f"203.0.113.{n}") for n in range(45)]
         assert everywhere[10] and not everywhere[-1], "but no end of addresses helps to guess"

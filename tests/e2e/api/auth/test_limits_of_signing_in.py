@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 
 from api.contract.limits import STRANGERS_FACTOR
+from infra.ids import new_id
 from tests.e2e.api.auth.accounts import AUTH, PASSWORD, Accounts
 from tests.harness.api import RunningApi, StartApi
 
@@ -64,6 +65,22 @@ def test_tries_of_one_account_are_counted_from_wherever_they_come(
         for n, name in zip(range(most + 2), cycle(names), strict=False)
     ]
     assert statuses == [401] * most + [429] * 2
+
+
+@pytest.mark.parametrize("path", ["/password/forgot", "/verify-email/resend", "/register"])
+@pytest.mark.parametrize("spent_on", ["/login", "/password/forgot"])
+def test_strangers_can_not_keep_somebody_from_asking_for_a_mail(
+    strict: RunningApi, path: str, spent_on: str
+) -> None:
+    email = "mia@example.com"
+    wishes: dict[str, dict[str, Any]] = {
+        "/login": {"name": email, "password": "wrong"},
+        "/register": {"handle": f"mia{new_id()[-8:]}", "email": email, "password": PASSWORD},
+    }
+    for number in range(LIMIT * 2):
+        post(strict, spent_on, wishes.get(spent_on, {"email": email}), ip=f"198.51.100.{number}")
+    asked = post(strict, path, wishes.get(path, {"email": email}), ip="192.0.2.1")
+    assert asked.status_code == 202
 
 
 def test_guesses_of_a_signed_in_thief_are_counted(strict: RunningApi, accounts: Accounts) -> None:

@@ -71,6 +71,19 @@ def test_a_known_address_is_answered_like_an_unknown_one_and_its_owner_is_told(
     assert [mail.address for mail in accounts.mails(MailKind.VERIFY_EMAIL)] == ["new@example.com"]
 
 
+def test_an_owner_is_told_once_a_minute_and_every_answer_is_the_same(accounts: Accounts) -> None:
+    accounts.make(email="mia@example.com")
+    answers = [register(accounts, handle, "mia@example.com") for handle in ("one", "two", "three")]
+    assert {(each.status_code, each.content) for each in answers} == {
+        (202, b'{"status":"mail_sent"}')
+    }
+    assert len(accounts.mails(MailKind.ALREADY_REGISTERED)) == 1
+    with transaction(accounts.engine) as session:
+        session.execute(update(Mail).values(created_at=datetime.now(UTC) - timedelta(minutes=1)))
+    register(accounts, "four", "mia@example.com")
+    assert len(accounts.mails(MailKind.ALREADY_REGISTERED)) == 2
+
+
 def test_what_comes_after_a_registration_tells_nothing_of_the_address_either(
     accounts: Accounts,
 ) -> None:
