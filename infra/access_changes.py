@@ -38,6 +38,7 @@ class AccessChanges:
         self._url = settings.psycopg_url
         self._last: dict[str, int] = {}
         self._alive_until = 0.0
+        self._is_closing = False
         self._listening: asyncio.Task[None] | None = None
         self._unheard = 0
         """Number of the last moment at which changes may have been missed."""
@@ -49,6 +50,9 @@ class AccessChanges:
         self._listening = asyncio.create_task(self._listen(), name="access-changes")
 
     async def close(self) -> None:
+        """The driver may turn being cancelled into an error of its own; then the loop has to see
+        by itself that it is over, or whoever waits for it would wait for ever."""
+        self._is_closing = True
         if self._listening is not None:
             self._listening.cancel()
             with suppress(asyncio.CancelledError):
@@ -64,14 +68,15 @@ class AccessChanges:
         return self._unheard <= number and self._last.get(user_id or "", 0) <= number
 
     async def _listen(self) -> None:
-        while True:
+        while not self._is_closing:
             try:
                 await self._follow()
             except (OSError, psycopg.Error, TimeoutError) as error:
                 # Postgres is away. Decisions are made anew each time until it is back.
                 log.info("access_changes_unheard", why=f"{type(error).__name__}: {error}".strip())
             self._alive_until = 0.0
-            await asyncio.sleep(RECONNECT_SECONDS)
+            if not self._is_closing:
+                await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _follow(self) -> None:
         connection = await psycopg.AsyncConnection.connect(

@@ -317,3 +317,21 @@ async def test_a_page_is_asked_for_by_what_is_missing_of_it(
     )
     assert (first.allowed, second.allowed, again.allowed) == (True, True, True)
     assert remembering.reads.statements == asked + 1
+
+
+class Stubborn(AccessChanges):
+    """As the driver is where its connection is lost while it is being cancelled."""
+
+    async def _follow(self) -> None:
+        try:
+            await asyncio.sleep(LONG_SECONDS)
+        except asyncio.CancelledError:
+            raise psycopg.OperationalError("the connection is lost") from None
+
+
+async def test_it_closes_even_where_being_cancelled_ends_in_an_error(settings: Settings) -> None:
+    changes = Stubborn(settings)
+    await changes.open()
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await changes.close()
