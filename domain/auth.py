@@ -58,6 +58,7 @@ class SessionEnd(StrEnum):
     """A refresh token was used twice: it is in two hands."""
     PASSWORD_CHANGED = "password_changed"
     PASSWORD_RESET = "password_reset"
+    EMAIL_CHANGED = "email_changed"
     FACTOR_ADDED = "factor_added"
     """It was begun without the second factor that its account asks for now."""
     BY_STAFF = "by_staff"

@@ -24,6 +24,11 @@ POST_PATH = "/posts"
 WHAT_HAPPENED: Mapping[str, str] = {
     SecurityEvent.PASSWORD_CHANGED: "Your password was changed.",
     SecurityEvent.PASSWORD_RESET: "Your password was set anew by a link from a mail.",
+    SecurityEvent.EMAIL_CHANGE_ASKED: (
+        "Somebody who is signed in to your account asked to move it to another e-mail address. "
+        "Nothing has changed yet: a link was mailed to the new address, and counts as long as "
+        "that device stays signed in."
+    ),
     SecurityEvent.EMAIL_CHANGED: (
         "Your account was moved to another e-mail address. Mail no longer goes to this one."
     ),

@@ -21,6 +21,7 @@ class SecurityEvent(StrEnum):
 
     PASSWORD_CHANGED = "password_changed"
     PASSWORD_RESET = "password_reset"
+    EMAIL_CHANGE_ASKED = "email_change_asked"
     EMAIL_CHANGED = "email_changed"
     """Told to the old address."""
     TOTP_ADDED = "totp_added"

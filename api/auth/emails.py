@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from fastapi import APIRouter, BackgroundTasks, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import API_PREFIX
 from api.auth import schemas
@@ -15,13 +16,14 @@ from api.auth.standing import FreshCaller
 from api.contract.limits import limit_sign_in
 from api.parts import ApiParts
 from api.problems import PROBLEMS
-from domain.auth import MailKind
-from domain.errors import Invalid
+from domain.auth import MailKind, SessionEnd
+from domain.errors import Gone, Invalid
 from domain.mails import SecurityEvent
 from infra.db import async_transaction
 from infra.queries.auth.accounts import lock_mover, move_to_address, verified_account
 from infra.queries.auth.journal import note_own_act
 from infra.queries.auth.mails import take_mail_token, void_mail_tokens, write_mail
+from infra.queries.auth.sessions import hold_session, revoke_all
 from infra.queries.callers import load_caller
 
 router = APIRouter(prefix=f"{API_PREFIX}/auth/email", tags=["auth"], responses=PROBLEMS)
@@ -38,9 +40,9 @@ async def change_email(
 ) -> schemas.MailedBody:
     """Ask to sign in with another address from now on. Needs a fresh proof.
 
-    A link goes to the new address; until it is followed, the old one stays. The answer is the
-    same where the address has an account already: a mail tells its owner. Of several wishes the
-    newest counts.
+    A link goes to the new address, and a notice to the old one, which stays until the link is
+    followed. The answer is the same where the address has an account already: a mail tells its
+    owner. Of several wishes the newest counts, as long as the session that asked is live.
     """
     await limit_sign_in(request, parts, account=caller.user_id)
     now = parts.now()
@@ -55,12 +57,15 @@ async def change_email(
             user_id=(known or user).id,
             kind=MailKind.ALREADY_REGISTERED if known else MailKind.CHANGE_EMAIL,
             address=(known and known.email) or wish.email,
+            facts={"session_id": caller.session_id} if caller.session_id else None,
             expires_at=now + timedelta(seconds=parts.settings.email_link_ttl_seconds),
         )
+        notice = await notify(session, user, SecurityEvent.EMAIL_CHANGE_ASKED, origin)
         await note_own_act(
             session, user, "email.change_asked", origin, session_id=caller.session_id
         )
-    background.add_task(begin_mail, parts, mail.id)
+    for mail_id in filter(None, (mail.id, notice)):
+        background.add_task(begin_mail, parts, mail_id)
     return schemas.MailedBody()
 
 
@@ -74,8 +79,10 @@ async def confirm_email(
 ) -> None:
     """Move the account to its new address by the token from the mail. Signs nobody in.
 
-    The old address is told. Links to set a new password that were mailed to it count no more.
-    Where somebody else has verified the address meanwhile, the answer is 410 `link_used`.
+    Ends every session but the one that asked; the old address is told, and links to set a new
+    password that were mailed to it count no more. Where the session that asked has ended, the
+    answer is 410 `link_expired`, and where somebody else has verified the address meanwhile,
+    `link_used`.
     """
     tries = await limit_sign_in(request, parts)
     key, now = parts.settings.url_signing_key_bytes, parts.now()
@@ -84,10 +91,37 @@ async def confirm_email(
         mail = await take_mail_token(
             session, token=proof.token, kind=MailKind.CHANGE_EMAIL, key=key, now=now
         )
+        asked_in = mail.facts.get("session_id")
+        await _require_live(session, user.id, asked_in)
         notice = await notify(session, user, SecurityEvent.EMAIL_CHANGED, origin)
         await move_to_address(session, user, mail.address, others=others, now=now)
         await void_mail_tokens(session, user.id, MailKind.RESET_PASSWORD, now=now)
-        await note_own_act(session, user, "email.changed", origin)
+        ended = await revoke_all(
+            session,
+            user_id=user.id,
+            reason=SessionEnd.EMAIL_CHANGED,
+            now=now,
+            except_session_id=asked_in,
+        )
+        await note_own_act(session, user, "email.changed", origin, sessions=str(ended))
     await tries.succeeded()
     if notice is not None:
         background.add_task(begin_mail, parts, notice)
+
+
+async def _require_live(session: AsyncSession, user_id: str, session_id: str | None) -> None:
+    """Whoever ends the session of a thief, or sets a new password, ends with it what was asked
+    for in it: the thief must not move the account away afterwards.
+
+    Args:
+        session_id: None where it was asked for with a token of whoever runs the platform.
+
+    Raises:
+        Gone: `link_expired`.
+    """
+    if session_id is not None and not await hold_session(
+        session, user_id=user_id, session_id=session_id
+    ):
+        raise Gone(
+            "The sign-in that asked for this has ended. Ask for a new link.", code="link_expired"
+        )

@@ -138,6 +138,21 @@ async def rotate(
     return Rotation(user, family.id, BegunSession(family.id, issued, user.id, mode))
 
 
+async def hold_session(session: AsyncSession, *, user_id: str, session_id: str) -> bool:
+    """Is it a session of this user that nobody has ended? Then nobody does until the caller's
+    transaction is over."""
+    found = await session.scalar(
+        select(AuthSession.id)
+        .where(
+            AuthSession.id == session_id,
+            AuthSession.user_id == user_id,
+            AuthSession.revoked_at.is_(None),
+        )
+        .with_for_update(read=True)
+    )
+    return found is not None
+
+
 async def revoke_session(
     session: AsyncSession, *, user_id: str, session_id: str, reason: SessionEnd, now: datetime
 ) -> bool:

@@ -15,6 +15,7 @@ from infra.models import AuthSession, Mail, User
 from tests.e2e.api.auth.accounts import AUTH, OTHER_PASSWORD, Accounts
 
 NEW = "mia@elsewhere.example"
+SESSIONS = f"{AUTH}/sessions"
 
 
 def change(client: httpx.Client, email: str = NEW) -> httpx.Response:
@@ -42,8 +43,11 @@ def test_the_old_address_counts_until_the_new_one_is_confirmed(accounts: Account
     moved = accounts.read(user)
     assert (moved.email, moved.email_verified_at is not None) == (NEW, True)
     assert moved.email_verified_at != user.email_verified_at
-    [notice] = accounts.mails(MailKind.SECURITY_NOTICE)
-    assert (notice.address, notice.facts["event"]) == (user.email, "email_changed")
+    notices = accounts.mails(MailKind.SECURITY_NOTICE)
+    assert [(each.address, each.facts["event"]) for each in notices] == [
+        (user.email, "email_change_asked"),
+        (user.email, "email_changed"),
+    ]
     acts = [each.action for each in accounts.audited()]
     assert acts[-2:] == ["email.change_asked", "email.changed"]
     assert confirm(accounts, token).json()["code"] == "link_used"
@@ -56,6 +60,43 @@ def test_links_to_the_old_address_count_no_more(accounts: Accounts) -> None:
     assert confirm(accounts, asked(accounts, user)).status_code == 204
     answer = accounts.ask("/password/reset", {"token": stale, "new_password": OTHER_PASSWORD})
     assert answer.json()["code"] == "link_used"
+
+
+def test_moving_ends_every_session_but_the_one_that_asked(accounts: Accounts) -> None:
+    user = accounts.make()
+    other, _ = accounts.signed_in(user)
+    asking, _ = accounts.signed_in(user)
+    assert change(asking).status_code == 202
+    [mail] = accounts.mails(MailKind.CHANGE_EMAIL)
+    assert confirm(accounts, accounts.token_in(mail)).status_code == 204
+    assert other.get(SESSIONS).json()["code"] == "session_ended"
+    [left] = asking.get(SESSIONS).json()["data"]
+    assert left["is_current"]
+    [entry] = [each for each in accounts.audited() if each.action == "email.changed"]
+    assert entry.detail["sessions"] == "1"
+
+
+@pytest.mark.parametrize("way", ["new password", "everywhere", "that device"])
+def test_who_shuts_a_thief_out_voids_the_link_that_the_thief_asked_for(
+    accounts: Accounts, way: str
+) -> None:
+    user = accounts.make()
+    thief, stolen = accounts.signed_in(user)
+    assert change(thief, "thief@elsewhere.example").status_code == 202
+    [mail] = accounts.mails(MailKind.CHANGE_EMAIL)
+    owner, _ = accounts.signed_in(user)
+    if way == "new password":
+        accounts.ask("/password/forgot", {"email": user.email})
+        link = accounts.token_in(accounts.mails(MailKind.RESET_PASSWORD)[-1])
+        done = accounts.ask("/password/reset", {"token": link, "new_password": OTHER_PASSWORD})
+    elif way == "everywhere":
+        done = owner.post(f"{AUTH}/logout-all")
+    else:
+        done = owner.delete(f"{SESSIONS}/{stolen['session_id']}")
+    assert done.status_code == 204
+    late = confirm(accounts, accounts.token_in(mail))
+    assert (late.status_code, late.json()["code"]) == (410, "link_expired")
+    assert accounts.read(user).email == user.email
 
 
 def test_of_several_wishes_the_newest_counts(accounts: Accounts) -> None:
