@@ -45,6 +45,8 @@ class MailKind(StrEnum):
     """Staff said yes or no to somebody's wish to publish."""
     POST_MODERATED = "post_moderated"
     """Staff took a post down, or show it again."""
+    ACCOUNT_MODERATED = "account_moderated"
+    """Staff shut an account, or opened it again."""
 
 
 class SessionEnd(StrEnum):

@@ -95,7 +95,9 @@ class MailFacts:
     """Of a new password: `invitation`, where the account was made for its reader.
     Of a security notice: `event` (a `SecurityEvent`), and where known `device` and `ip`.
     Of a decision on an application: `state`, and with a rejection `reason` and `again_at`.
-    Of a post that was taken down or is shown again: its `state`, `post_id` and the `reason`."""
+    Of a post that was taken down or is shown again: its `state`, `post_id` and the `reason`.
+    Of an account that was shut or opened again: its `state`, `suspended` or `reinstated`, and
+    the `reason`."""
 
 
 def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
@@ -122,6 +124,8 @@ def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
             return _application_decided(mail, url)
         case MailKind.POST_MODERATED:
             return _post_moderated(mail, url)
+        case MailKind.ACCOUNT_MODERATED:
+            return _account_moderated(mail, url)
 
 
 def _verify(mail: MailFacts, url: str, key: bytes) -> Letter:
@@ -274,6 +278,32 @@ def _post_moderated(mail: MailFacts, url: str) -> Letter:
             f"What our staff wrote: {mail.facts.get('reason')}",
             "If it was not you who published it, somebody else uses your account. Set a new "
             "password:",
+            Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
+        ),
+    )
+
+
+def _account_moderated(mail: MailFacts, url: str) -> Letter:
+    wrote = f"What our staff wrote: {mail.facts.get('reason')}"
+    if mail.facts.get("state") == "suspended":
+        return Letter(
+            "Your account is suspended",
+            (
+                f"Hello {mail.handle},",
+                "our staff has suspended your account. All your devices are signed out, nobody "
+                "can sign in, and nobody sees what you have published.",
+                wrote,
+                "If this was not right, please let us know.",
+            ),
+        )
+    return Letter(
+        "Your account is open again",
+        (
+            f"Hello {mail.handle},",
+            "our staff has opened your account again, as it was before. Please sign in anew:",
+            Link("Sign in", f"{url}{LOGIN_PATH}"),
+            wrote,
+            "If what it was suspended for was not you, set a new password first:",
             Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
         ),
     )

@@ -68,24 +68,28 @@ async def change_role(
 
 
 @router.post("/{user_id}/suspend", operation_id="suspendUser")
-async def suspend(user_id: UUID, why: schemas.StaffAct, desk: StaffDesk) -> schemas.UserDetailBody:
+async def suspend(
+    user_id: UUID, why: schemas.StaffAct, background: BackgroundTasks, desk: StaffDesk
+) -> schemas.UserDetailBody:
     """Shut an account: it can't sign in, is shown nowhere, and all its sessions end at once.
 
-    Moderators may do that to fans and creators, admins to everybody but themselves.
+    Moderators may do that to fans and creators, admins to everybody but themselves. Its owner
+    gets the reason by mail.
     """
     async with desk.act_on(str(user_id), reason=why.reason) as act:
-        await acts.suspend(act)
-    return await _detail(desk, user_id)
+        mail_id = await acts.suspend(act)
+    return await _concluded(desk, user_id, mail_id, background)
 
 
 @router.post("/{user_id}/reinstate", operation_id="reinstateUser")
 async def reinstate(
-    user_id: UUID, why: schemas.StaffAct, desk: StaffDesk
+    user_id: UUID, why: schemas.StaffAct, background: BackgroundTasks, desk: StaffDesk
 ) -> schemas.UserDetailBody:
-    """Open a suspended account again, under the same rules. Its owner signs in anew."""
+    """Open a suspended account again, under the same rules. Its owner gets the reason by mail,
+    and signs in anew."""
     async with desk.act_on(str(user_id), reason=why.reason) as act:
-        await acts.reinstate(act)
-    return await _detail(desk, user_id)
+        mail_id = await acts.reinstate(act)
+    return await _concluded(desk, user_id, mail_id, background)
 
 
 @router.post("/{user_id}/reset-factors", operation_id="resetFactors")
@@ -99,6 +103,13 @@ async def reset_factors(
     """
     async with desk.act_on(str(user_id), reason=why.reason) as act:
         mail_id = await acts.reset_factors(act)
+    return await _concluded(desk, user_id, mail_id, background)
+
+
+async def _concluded(
+    desk: Desk, user_id: UUID, mail_id: str | None, background: BackgroundTasks
+) -> schemas.UserDetailBody:
+    """The account as it is after an act of which its owner is told."""
     if mail_id is not None:
         background.add_task(begin_mail, desk.parts, mail_id)
     return await _detail(desk, user_id)

@@ -50,6 +50,7 @@ def test_links_carry_the_token_where_no_server_sees_it(kind: MailKind, path: str
         MailKind.SECURITY_NOTICE,
         MailKind.APPLICATION_DECIDED,
         MailKind.POST_MODERATED,
+        MailKind.ACCOUNT_MODERATED,
     ],
 )
 def test_other_mails_carry_no_token(kind: MailKind) -> None:
@@ -109,6 +110,17 @@ def test_whose_post_is_judged_hears_which_and_why(state: str, subject: str) -> N
     judged = letter(MailKind.POST_MODERATED, state=state, post_id="p1", reason="Rule <3>.")
     assert judged.subject == subject
     assert "https://fansworld.example/posts/p1\n" in judged.as_text()
+    assert "What our staff wrote: Rule <3>." in judged.as_text()
+    assert "Rule &lt;3&gt;." in judged.as_html()
+
+
+@pytest.mark.parametrize(
+    ("state", "subject"),
+    [("suspended", "Your account is suspended"), ("reinstated", "Your account is open again")],
+)
+def test_whose_account_is_judged_hears_why(state: str, subject: str) -> None:
+    judged = letter(MailKind.ACCOUNT_MODERATED, state=state, reason="Rule <3>.")
+    assert judged.subject == subject
     assert "What our staff wrote: Rule <3>." in judged.as_text()
     assert "Rule &lt;3&gt;." in judged.as_html()
 

@@ -86,8 +86,12 @@ async def change_role(act: Act, role: Role) -> None:
     await _note(act, "user.role_changed", before=before, after=role.value)
 
 
-async def suspend(act: Act) -> None:
+async def suspend(act: Act) -> str | None:
     """Shut an account and end all its sessions. One that is shut already stays as it is.
+
+    Returns:
+        The id of the mail that tells its owner, for when the transaction is committed; None
+        where nothing was done, or they have no address.
 
     Raises:
         AccessDenied: `staff_only` or `admin_only`.
@@ -95,23 +99,28 @@ async def suspend(act: Act) -> None:
     _require_may_suspend(act)
     target, now = act.target, act.now
     if target.suspended_at is not None:
-        return
+        return None
     target.suspended_at = target.updated_at = now
     ended = await revoke_all(act.session, user_id=target.id, reason=SessionEnd.BY_STAFF, now=now)
     await _note(act, "user.suspended", sessions=ended)
+    return await _tell_of_standing(act, "suspended")
 
 
-async def reinstate(act: Act) -> None:
+async def reinstate(act: Act) -> str | None:
     """Open an account again. Its sessions stay ended.
+
+    Returns:
+        As `suspend` does.
 
     Raises:
         AccessDenied: `staff_only` or `admin_only`.
     """
     _require_may_suspend(act)
     if act.target.suspended_at is None:
-        return
+        return None
     act.target.suspended_at, act.target.updated_at = None, act.now
     await _note(act, "user.reinstated")
+    return await _tell_of_standing(act, "reinstated")
 
 
 async def reset_factors(act: Act) -> str | None:
@@ -131,16 +140,7 @@ async def reset_factors(act: Act) -> str | None:
     await void_challenges(act.session, target.id, now=now)
     ended = await revoke_all(act.session, user_id=target.id, reason=SessionEnd.BY_STAFF, now=now)
     await _note(act, "user.factors_reset", factors=had, sessions=ended)
-    if target.email is None:
-        return None
-    mail = await write_mail(
-        act.session,
-        user_id=target.id,
-        kind=MailKind.SECURITY_NOTICE,
-        address=target.email,
-        facts={"event": SecurityEvent.FACTORS_RESET},
-    )
-    return mail.id
+    return await _tell(act, MailKind.SECURITY_NOTICE, event=SecurityEvent.FACTORS_RESET)
 
 
 async def note_look(
@@ -164,6 +164,22 @@ async def note_look(
         detail=detail,
     )
     await session.run_sync(audit.record, entry)
+
+
+async def _tell_of_standing(act: Act, state: str) -> str | None:
+    return await _tell(act, MailKind.ACCOUNT_MODERATED, state=state, reason=act.reason)
+
+
+async def _tell(act: Act, kind: MailKind, **facts: str) -> str | None:
+    """The id of a mail to the account's owner; None where they have shown no address to be
+    theirs: whose it is would learn of somebody else's account."""
+    target = act.target
+    if target.email is None or target.email_verified_at is None:
+        return None
+    mail = await write_mail(
+        act.session, user_id=target.id, kind=kind, address=target.email, facts=facts
+    )
+    return mail.id
 
 
 async def _note(act: Act, action: str, **detail: Any) -> None:

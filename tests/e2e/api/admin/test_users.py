@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from domain.accounts import Role
 from infra.db import transaction
 from infra.ids import new_id
-from infra.models import AuthSession, Creator, User
+from infra.models import AuthSession, Creator, Mail, User
 from tests.e2e.api.admin.conftest import ADMIN, ME, Office, code_of
 from tests.e2e.api.walk.people import Person
 from tests.harness.rows import MakeUser
@@ -102,6 +102,28 @@ def test_saying_it_twice_does_it_once(office: Office) -> None:
     for name in ("suspend", "suspend", "reinstate", "reinstate"):
         assert act(office.moderator, office.people.owner, name).status_code == 200
     assert len(office.entries("user.suspended")) == len(office.entries("user.reinstated")) == 1
+
+
+def test_whose_account_is_shut_or_opened_hears_it_once_and_why(office: Office) -> None:
+    creator = office.people.owner.user
+    for name in ("suspend", "suspend", "reinstate", "reinstate"):
+        assert act(office.moderator, office.people.owner, name).status_code == 200
+    with transaction(office.engine) as session:
+        mails = session.scalars(select(Mail).order_by(Mail.created_at)).all()
+    assert [(each.kind, each.user_id, each.address, each.facts) for each in mails] == [
+        ("account_moderated", creator.id, creator.email, {"state": state, **WHY})
+        for state in ("suspended", "reinstated")
+    ]
+
+
+@pytest.mark.parametrize("name", ["suspend", "reset-factors"])
+def test_an_address_that_nobody_confirmed_hears_nothing(office: Office, name: str) -> None:
+    with transaction(office.engine) as session:
+        owner = session.get_one(User, office.people.owner.user.id)
+        owner.email_verified_at = None
+    assert act(office.admin, office.people.owner, name).status_code == 200
+    with transaction(office.engine) as session:
+        assert session.scalars(select(Mail)).all() == []
 
 
 # --- roles -----------------------------------------------------------------------------------
