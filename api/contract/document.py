@@ -29,9 +29,10 @@ Errors are problem details (RFC 9457) with a stable `code`. Lists are pages: `li
 read. A `POST` with an `Idempotency-Key` counts once, however often it is sent.
 """
 PROBLEMS = {
-    "401": "Nobody is signed in, or the sign-in does not count any more.",
+    "400": "The body can't be read.",
+    "401": "Nobody is signed in, or the sign-in or what proves it does not count (any more).",
     "402": "Locked; `offers` say what would open it.",
-    "403": "Known to the caller, but not theirs to do.",
+    "403": "Known to the caller, but not theirs to do; or a foreign site has made a browser ask.",
     "404": "Not there, or nothing that the caller may know of.",
     "409": "Its state does not allow this now, or the first request with this "
     "`Idempotency-Key` is still in flight.",
@@ -85,6 +86,25 @@ LOCATED = frozenset(
     )
 )
 """Operations whose answer has a `Location`."""
+PROVING = frozenset(
+    ("answerSecondFactor", "refreshSession", "signIn", "signInWithPasskey"),
+)
+"""Operations that take a proof and no token: a wrong one is a 401."""
+LACKING = frozenset(("getMyApplication", "removeTotp"))
+"""Operations on what a caller may have one of, or none."""
+RUNNING_OUT = frozenset(
+    (
+        "addPasskey",
+        "answerSecondFactor",
+        "confirmEmail",
+        "getSecondFactorOptions",
+        "resetPassword",
+        "signInWithPasskey",
+        "stepUp",
+        "verifyEmail",
+    )
+)
+"""Operations that answer a challenge, or take a link, which runs out."""
 _TEXT = {"type": "string"}
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "Version of what is shown, for `If-Match`.", "schema": _TEXT},
@@ -194,17 +214,21 @@ def _describe(operation: Json, path: str, method: str, *, schemas: Json) -> None
 
 def _problems_of(operation: Json, path: str, method: str) -> list[str]:
     names = _parameter_names(operation)
+    name = operation["operationId"]
     has_body, changes = "requestBody" in operation, method != "get"
+    has_ticket = "token" in names
+    asks_who = "security" in operation or has_ticket
     holds = {
-        "401": "security" in operation,
-        "402": "{media_id}" in path or "{post_id}" in path,
-        "403": "security" in operation,
-        "404": "{" in path,
-        "409": changes,
-        "410": "{upload_id}" in path,
+        "400": has_body,
+        "401": asks_who or name in PROVING,
+        "402": any(subject in path for subject in ("{media_id}", "{post_id}", "{comment_id}")),
+        "403": asks_who or changes,
+        "404": "{" in path or name in LACKING,
+        "409": changes or has_ticket,
+        "410": "{upload_id}" in path or has_ticket or name in RUNNING_OUT,
         "412": "if-match" in names,
         "413": has_body,
-        "415": operation["operationId"] == "createUpload",
+        "415": name == "createUpload",
         "422": has_body or bool(names),
         "428": "if-match" in names,
         "429": is_limited(path),

@@ -20,6 +20,7 @@ from api.serving import server_config
 from infra.models import User
 from infra.settings import Settings
 from infra.storage import Storage
+from tests.harness.said import Said
 
 START_SECONDS = 20
 CALL_SECONDS = 30
@@ -31,6 +32,7 @@ class RunningApi:
 
     url: str
     settings: Settings
+    said: Said
     _clients: list[httpx.Client] = field(default_factory=list)
 
     def client(self, user: User | None = None, *, token: str | None = None) -> httpx.Client:
@@ -40,7 +42,12 @@ class RunningApi:
         headers = {"authorization": f"Bearer {token}"} if token is not None else {}
         # Loading certificates that no test needs takes longer than most of its calls.
         client = httpx.Client(
-            base_url=self.url, headers=headers, timeout=CALL_SECONDS, verify=False, trust_env=False
+            base_url=self.url,
+            headers=headers,
+            timeout=CALL_SECONDS,
+            verify=False,
+            trust_env=False,
+            event_hooks={"response": [self.said.check]},
         )
         self._clients.append(client)
         return client
@@ -60,11 +67,12 @@ def serving(settings: Settings) -> Iterator[RunningApi]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings = settings.model_copy(update={"api_public_url": url})
-        server = uvicorn.Server(server_config(create_app(settings), timeout_graceful_shutdown=1))
+        app = create_app(settings)
+        server = uvicorn.Server(server_config(app, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([listener],), name="api", daemon=True)
         thread.start()
         _wait_until_started(server, thread)
-        running = RunningApi(url, settings)
+        running = RunningApi(url, settings, Said(app.openapi()))
         try:
             yield running
         finally:

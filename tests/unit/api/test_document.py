@@ -49,7 +49,8 @@ def test_problems_follow_from_what_an_operation_takes() -> None:
     assert {"413", "415", "422", "429"} <= responses("createUpload")
     assert {"402", "404", "429"} <= responses("startPlayback")
     assert responses("getUpload") >= {"410", "404"}
-    assert not {"401", "403", "412", "428"} & responses("register")
+    assert not {"401", "404", "412", "428"} & responses("register")
+    assert {"401", "403", "404", "409", "410"} <= responses("getSegmentKey"), "as tickets fail"
     assert "429" not in responses("getMasterPlaylist")
     assert responses("live") == {"200"}
 
