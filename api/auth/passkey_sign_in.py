@@ -19,6 +19,7 @@ from domain.errors import AccessDenied, FansworldError, Unauthenticated
 from domain.factors import AuthMethod
 from infra.db import async_transaction
 from infra.queries.auth.challenges import open_challenge, take_challenge
+from infra.queries.auth.passkeys import hold_owner
 
 router = APIRouter(prefix=f"{API_PREFIX}/auth/passkeys/sign-in", tags=["auth"], responses=PROBLEMS)
 
@@ -59,10 +60,13 @@ async def sign_in_with_passkey(
         challenge = await take_challenge(
             session, str(given.challenge_id), kind=ChallengeKind.PASSKEY_SIGN_IN, now=now
         )
+        answer = given.credential.asserted()
+        # So that nobody signs in to what is being shut.
+        await hold_owner(session, answer.credential_id)
         proof = await prove_passkey(
             parts,
             session,
-            given.credential.asserted(),
+            answer,
             challenge=challenge,
             user=None,
             origin=origin,

@@ -149,7 +149,8 @@ async def _require_no_factor(session: AsyncSession, user: User) -> None:
 async def _prove_factor(
     parts: Parts, session: AsyncSession, caller: SignedIn, given: StepUpRequest, origin: Origin
 ) -> Proof:
-    user = await load_caller(session, caller.caller)
+    # The account before its factors, as who takes them away does.
+    user = await load_caller(session, caller.caller, lock=True)
     challenge = None
     if given.challenge_id is not None:
         challenge = await take_challenge(

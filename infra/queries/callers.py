@@ -77,18 +77,23 @@ async def load_caller(session: AsyncSession, caller: Caller, *, lock: bool = Fal
     wanted = select(User).where(
         User.id == caller.user_id, User.deleted_at.is_(None), User.suspended_at.is_(None)
     )
-    if caller.session_id is not None:
-        live = select(AuthSession.id).where(
-            AuthSession.id == caller.session_id,
-            AuthSession.user_id == User.id,
-            AuthSession.revoked_at.is_(None),
-        )
+    live = select(AuthSession.id).where(
+        AuthSession.id == caller.session_id,
+        AuthSession.user_id == caller.user_id,
+        AuthSession.revoked_at.is_(None),
+    )
+    if lock:
+        # Not FOR UPDATE, which would wait for, and hold up, every insert that names this user: a
+        # sign-in in mid-air, for instance.
+        wanted = wanted.with_for_update(key_share=True)
+    elif caller.session_id is not None:
         wanted = wanted.where(live.exists())
-    # Not FOR UPDATE, which would wait for, and hold up, every insert that names this user: a
-    # sign-in in mid-air, for instance.
-    locked = wanted.with_for_update(key_share=True) if lock else wanted
-    user: User | None = await session.scalar(locked)
+    user: User | None = await session.scalar(wanted)
     if user is None:
+        raise session_ended()
+    # A statement of its own, once the lock is there: one that had to wait for it looks at the
+    # user anew and at other tables as they were before, such as a session that ended meanwhile.
+    if lock and caller.session_id is not None and await session.scalar(live) is None:
         raise session_ended()
     return user
 

@@ -141,6 +141,17 @@ async def remove_passkey(session: AsyncSession, *, user: User, passkey_id: str) 
     return passkey
 
 
+async def hold_owner(session: AsyncSession, credential_id: bytes) -> None:
+    """Hold the account that this passkey belongs to, if any, before the passkey itself: who shuts
+    an account or takes its factors away takes both in this order."""
+    await session.execute(
+        select(User.id)
+        .join(Passkey, Passkey.user_id == User.id)
+        .where(Passkey.credential_id == credential_id)
+        .with_for_update(of=User, read=True, key_share=True)
+    )
+
+
 async def check_passkey(
     session: AsyncSession,
     relying_party: RelyingParty,
