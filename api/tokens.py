@@ -33,7 +33,14 @@ from api.starting import TEMPORAL_FAULTS, TEMPORAL_SECONDS
 from domain.accounts import Role
 from domain.errors import FansworldError
 from infra.db import make_engine, transaction
-from infra.queries.accounts import create_user, find_user, grant_gift, invite, revoke_rights
+from infra.queries.accounts import (
+    create_user,
+    find_user,
+    grant_gift,
+    invite,
+    note_minted,
+    revoke_rights,
+)
 from infra.settings import Settings, SettingsError, load_settings
 from infra.temporal import connect
 from workflows.mail.start import start_mail
@@ -88,7 +95,11 @@ def _run(options: argparse.Namespace, session: Session, settings: Settings) -> s
         )
     if options.command == "mint":
         user_id = find_user(session, options.user)
-        return mint_token(settings, user_id, ttl_seconds=options.ttl_seconds)
+        ttl_seconds = options.ttl_seconds
+        if ttl_seconds is None:
+            ttl_seconds = settings.access_token_ttl_seconds
+        note_minted(session, user_id, ttl_seconds=ttl_seconds, operator=options.operator)
+        return mint_token(settings, user_id, ttl_seconds=ttl_seconds)
     fan_id = find_user(session, options.fan)
     creator_id = find_user(session, options.creator)
     if options.command == "revoke":

@@ -171,6 +171,11 @@ def revoke_rights(
     return len(ended)
 
 
+def note_minted(session: Session, user_id: str, *, ttl_seconds: int, operator: str) -> None:
+    """Write down that an operator got a token by which they act as this user."""
+    _note(session, operator, "token.minted", "user", user_id, ttl_seconds=str(ttl_seconds))
+
+
 def _note(
     session: Session, operator: str, action: str, kind: str, subject_id: str, **detail: str
 ) -> None:

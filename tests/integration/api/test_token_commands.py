@@ -64,6 +64,7 @@ def test_an_account_a_right_and_a_token_by_command(
         ("user.created", "ada"),
         ("user.created", "ada"),
         ("entitlement.granted", "ada"),
+        ("token.minted", "ada"),
     ]
 
 
