@@ -131,8 +131,9 @@ async def record_staff_act(
 
 async def audit_staff_view(parts: Parts, opened: OpenedMedia, action: str) -> None:
     """Staff may see what they are not entitled to, and each time is written down."""
-    needs_right = opened.media.visibility != Visibility.PUBLIC
-    if opened.decision.reason is Reason.STAFF and needs_right:
+    media = opened.media
+    is_for_all = media.visibility == Visibility.PUBLIC and media.media_state.is_servable
+    if opened.decision.reason is Reason.STAFF and not is_for_all:
         async with async_transaction(parts.engine) as session:
             await record_staff_act(session, opened, action)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, func, select, update
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from domain.accounts import Role
@@ -144,6 +144,24 @@ def test_what_staff_look_at_is_written_down(
     assert {(entry.actor_id, entry.actor_name) for entry in entries} == {
         (moderator.id, moderator.handle)
     }
+
+
+@pytest.mark.parametrize(("state", "entries"), [("ready", 0), ("held", 1)])
+def test_public_media_that_is_held_is_open_by_office_only(
+    api: RunningApi,
+    make_user: MakeUser,
+    creator: User,
+    publish: Publisher,
+    engine: Engine,
+    state: str,
+    entries: int,
+) -> None:
+    media, moderator = publish.image(creator, visibility="public"), make_user(role=Role.MODERATOR)
+    with transaction(engine) as session:
+        session.get_one(Media, media.id).state = state
+    assert api.client(moderator).get(f"{MEDIA}/{media.id}").status_code == 200
+    with transaction(engine) as session:
+        assert session.scalar(select(func.count()).select_from(AuditEntry)) == entries
 
 
 def test_an_owner_sees_why_a_file_was_rejected(
