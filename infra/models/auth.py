@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, INET, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import String
@@ -58,6 +66,8 @@ class RefreshToken(Base):
     session_id: Mapped[Id] = mapped_column(ForeignKey("auth_sessions.id", ondelete="CASCADE"))
     issued_at: Mapped[CreatedAt]
     used_at: Mapped[Moment | None]
+    detours: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    """How often in a row its line went on by the grace, beside the one that was used first."""
 
 
 class TotpSecret(Base):

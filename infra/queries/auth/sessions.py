@@ -8,6 +8,9 @@ of a session's tokens live and die together:
 - Using a token retires every sibling of it. So somebody who stole one and used it within the
   grace is found out at the next refresh, whoever of the two comes first.
 - A token that is used again later is in two hands. The session ends for both.
+- So is one whose line goes on by the grace time after time: retries meet again at the next
+  refresh, but a thief who watches when the owner refreshes could follow within the grace for
+  ever.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ from infra.models import AuthSession, RefreshToken, User
 from infra.queries.callers import session_ended
 
 _TOKEN_BYTES = 32
+DETOURS_MAX = 2
+"""By the grace, in a row: a retry whose answer was used at the same time as the first one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +130,19 @@ async def rotate(
     if family.revoked_at is not None or family.expires_at <= now or is_shut:
         raise session_ended()
     token = await session.get_one(RefreshToken, token_hash)
+    detours = 0
     if token.used_at is None:
+        token.detours = 0  # It is the first one now; its own retries are as good as any.
         await _retire_all(session, family.id, now=now)
-    elif now - token.used_at > grace:
+    elif now - token.used_at <= grace and token.detours < DETOURS_MAX:
+        detours = token.detours + 1
+    else:
         family.revoked_at, family.revoked_reason = now, SessionEnd.TOKEN_REUSED
         return Rotation(user, family.id, None)
     family.last_used_at, family.expires_at = now, now + ttl
     if ip is not None:
         family.ip = ip
-    issued = _issue_token(session, family.id, now=now)
+    issued = _issue_token(session, family.id, now=now, detours=detours)
     mode = SessionMode(family.mode)
     return Rotation(user, family.id, BegunSession(family.id, issued, user.id, mode))
 
@@ -196,9 +205,13 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def _issue_token(session: AsyncSession, session_id: str, *, now: datetime) -> str:
+def _issue_token(session: AsyncSession, session_id: str, *, now: datetime, detours: int = 0) -> str:
     token = base64.urlsafe_b64encode(secrets.token_bytes(_TOKEN_BYTES)).decode().rstrip("=")
-    session.add(RefreshToken(token_hash=hash_token(token), session_id=session_id, issued_at=now))
+    session.add(
+        RefreshToken(
+            token_hash=hash_token(token), session_id=session_id, issued_at=now, detours=detours
+        )
+    )
     return token
 
 

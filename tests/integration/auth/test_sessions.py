@@ -121,6 +121,34 @@ async def test_theft_within_the_grace_is_found_at_the_next_refresh(
     assert await end_of(async_engine, begun.session_id) == SessionEnd.TOKEN_REUSED
 
 
+async def test_a_thief_who_follows_each_refresh_within_the_grace_is_found_out(
+    async_engine: AsyncEngine, make_user: MakeUser
+) -> None:
+    begun = await begin(async_engine, make_user())
+    owners = thiefs = begun.refresh_token
+    followed = 0
+    for seconds in range(600, 6000, 600):
+        owners = await next_token(async_engine, owners, seconds=seconds)
+        rotation = await use(async_engine, thiefs, seconds=seconds + 3)
+        if rotation.begun is None:
+            break
+        thiefs, followed = rotation.begun.refresh_token, followed + 1
+    assert followed == 2
+    assert await end_of(async_engine, begun.session_id) == SessionEnd.TOKEN_REUSED
+
+
+async def test_a_client_that_retries_each_refresh_stays_signed_in(
+    async_engine: AsyncEngine, make_user: MakeUser
+) -> None:
+    begun = await begin(async_engine, make_user())
+    token = begun.refresh_token
+    for seconds in range(600, 6000, 600):
+        lost = await next_token(async_engine, token, seconds=seconds)
+        token, sent = await next_token(async_engine, token, seconds=seconds + 3), token
+        assert len({lost, token, sent}) == 3
+    assert await end_of(async_engine, begun.session_id) is None
+
+
 async def test_many_requests_with_one_token_at_once_all_succeed_and_end_nothing(
     async_engine: AsyncEngine, make_user: MakeUser
 ) -> None:
