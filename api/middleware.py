@@ -2,7 +2,7 @@
 
 RequestContext   request id, trace, log line, metrics
 SecurityHeaders  what browsers may do with an answer
-LastAnswer       500 for faults that nobody foresaw
+LastAnswer       503 or 500 for faults that no handler has taken
 BodyLimit        413 before or while a body is read
 """
 
@@ -19,7 +19,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import problem_response, unforeseen_problem
+from api.problems import (
+    LOST_PARTS,
+    lost_part_problem,
+    problem_response,
+    unforeseen_problem,
+)
 from infra.tracing import begin_trace
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -144,6 +149,11 @@ class LastAnswer:
 
         try:
             await self._app(scope, receive, send_noting)
+        except LOST_PARTS as error:
+            if has_begun or scope["type"] != "http":
+                raise
+            # Raised by a layer: routes have handlers for it.
+            await lost_part_problem(Request(scope), error)(scope, receive, send)
         except Exception:
             # Whatever it is, this request is over: log it whole, tell the client nothing of it.
             log.exception("request_crashed", method=scope.get("method"), path=scope.get("path"))

@@ -44,6 +44,13 @@ from domain.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+LOST_PARTS = (
+    psycopg.OperationalError,
+    sqlalchemy.exc.OperationalError,
+    sqlalchemy.exc.TimeoutError,
+    RedisError,
+)
+"""What is raised where Postgres or Valkey does not answer, or has no connection left for us."""
 _INNER_FACTS = frozenset({"bucket", "key", "storage_code", "status"})
 """Facts for operators: where things lie inside is nobody else's matter."""
 
@@ -234,7 +241,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(FansworldError, _on_own_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
-    for fault in (psycopg.OperationalError, sqlalchemy.exc.OperationalError, RedisError):
+    for fault in LOST_PARTS:
         app.add_exception_handler(fault, _on_lost_part)
 
 
@@ -281,6 +288,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_lost_part(request: Request, error: Exception) -> Response:
+    return lost_part_problem(request, error)
+
+
+def lost_part_problem(request: Request, error: Exception) -> Response:
+    """The answer to one of `LOST_PARTS`; for what stands outside of the error handlers too."""
     part = "valkey" if isinstance(error, RedisError) else "database"
     log.warning("request_failed", code=f"{part}_unavailable", why=str(error).strip())
     return problem_response(

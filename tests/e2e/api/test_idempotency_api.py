@@ -309,6 +309,15 @@ def test_faults_of_ours_are_not_kept(start_api: StartApi, creator: User, engine:
     assert records(engine) == []
 
 
+def test_without_the_database_a_request_with_a_key_is_told_to_come_again(
+    start_api: StartApi, creator: User
+) -> None:
+    api = start_api(database_url="postgresql+psycopg://nobody@127.0.0.1:1/none")
+    answer = upload(api.client(creator), "one")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert answer.headers["retry-after"].isdecimal()
+
+
 def test_a_session_that_was_ended_gets_no_stored_answer(
     api: RunningApi, creator: User, engine: Engine
 ) -> None:

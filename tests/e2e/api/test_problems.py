@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import httpx2 as httpx
 import pytest
+import sqlalchemy.exc
 
 from api.app import create_app
 from domain.accounts import Role
@@ -79,6 +80,20 @@ async def test_a_crash_is_a_problem_with_all_headers_and_tells_nothing(settings:
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     assert answer.headers["access-control-allow-origin"] == "https://app.example"
+
+
+async def test_no_connection_left_is_no_fault_of_the_request(settings: Settings) -> None:
+    app = create_app(settings)
+
+    @app.get("/busy")
+    async def busy() -> None:
+        raise sqlalchemy.exc.TimeoutError("QueuePool limit of size 5 overflow 5 reached")
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        answer = await client.get("/busy")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert answer.headers["retry-after"].isdecimal()
 
 
 def test_fields_that_break_rules_are_named_by_pointer(api: RunningApi, make_user: MakeUser) -> None:
