@@ -136,8 +136,9 @@ def _verify(mail: MailFacts, url: str, key: bytes) -> Letter:
             "welcome to fansworld. Please confirm that this address is yours:",
             Link("Confirm my address", f"{url}{VERIFY_PATH}#token={_token(mail, key)}"),
             _once_until(mail.expires_at),
-            "If you did not open an account with us, you need not do anything: without this "
-            "step it is removed by itself.",
+            f"It is for the account named {mail.handle}. If you did not open this one yourself, "
+            "do not follow the link: whoever did knows its password. Without this step it is "
+            "removed by itself.",
         ),
     )
 
@@ -164,11 +165,12 @@ def _change_email(mail: MailFacts, url: str, key: bytes) -> Letter:
         "Confirm your new e-mail address",
         (
             f"Hello {mail.handle},",
-            "you asked us to move your account to this address. Please confirm that it is yours:",
+            f"you asked us to move the account named {mail.handle} to this address. Please confirm "
+            "that it is yours:",
             Link("Use this address", f"{url}{CHANGE_EMAIL_PATH}#token={_token(mail, key)}"),
             _once_until(mail.expires_at),
-            "If you did not ask for this, you need not do anything: without this step your "
-            "account keeps its old address.",
+            "If you did not ask for this, or this is not your account, do not follow the link: "
+            "without this step the account keeps its old address.",
         ),
     )
 

@@ -43,6 +43,15 @@ def test_links_carry_the_token_where_no_server_sees_it(kind: MailKind, path: str
     assert "once, until 2 March 2026, 13:05 UTC" in written.as_text()
 
 
+@pytest.mark.parametrize("kind", [MailKind.VERIFY_EMAIL, MailKind.CHANGE_EMAIL])
+def test_who_gives_an_account_their_address_hears_which_and_not_to_for_a_strangers(
+    kind: MailKind,
+) -> None:
+    text = letter(kind).as_text()
+    assert "the account named mia" in text
+    assert "do not follow the link" in text
+
+
 @pytest.mark.parametrize(
     "kind",
     [
