@@ -1,4 +1,4 @@
-"""The audit log for staff. That they read it stands in it, too."""
+"""The audit log for admins. That they read it stands in it, too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 
 from api import API_PREFIX
 from api.admin import schemas
-from api.admin.desk import StaffDesk
+from api.admin.desk import AuditorDesk
 from api.problems import PROBLEMS
 from domain.paging import cursor_for_number, number_from
 from infra.queries.admin.audit_log import AuditSearch, search_audit_log
@@ -19,9 +19,9 @@ router = APIRouter(prefix=f"{API_PREFIX}/admin/audit", tags=["admin"], responses
 
 @router.get("", operation_id="searchAuditLog")
 async def search(
-    query: Annotated[schemas.AuditQuery, Query()], desk: StaffDesk
+    query: Annotated[schemas.AuditQuery, Query()], desk: AuditorDesk
 ) -> schemas.AuditPage:
-    """Who did what to what, newest first. For staff who signed in with a second factor.
+    """Who did what to what, newest first. For admins who signed in with a second factor.
 
     Each request is itself an entry, `audit.read`, with what was looked for.
     """

@@ -69,6 +69,14 @@ StaffDesk = Annotated[Desk, Depends(_staff_desk)]
 """Of a moderator or admin."""
 
 
+async def _auditor_desk(_admin: AdminCaller, desk: StaffDesk) -> Desk:
+    return desk
+
+
+AuditorDesk = Annotated[Desk, Depends(_auditor_desk)]
+"""Of an admin, who may read what others of the staff have done."""
+
+
 async def _admin_desk(_admin: AdminCaller, _fresh: FreshCaller, desk: StaffDesk) -> Desk:
     return desk
 

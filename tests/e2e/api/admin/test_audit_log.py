@@ -39,7 +39,7 @@ def told(office: Office) -> Office:
 
 
 def found(office: Office, **query: Any) -> list[int]:
-    answer = office.moderator.get(AUDIT, params=query)
+    answer = office.admin.get(AUDIT, params=query)
     assert answer.status_code == 200, answer.text
     return [
         entry["detail"]["number"] for entry in answer.json()["data"] if "number" in entry["detail"]
@@ -71,7 +71,7 @@ def test_pages_hold_every_entry_once(told: Office) -> None:
     seen: list[int] = []
     query: dict[str, Any] = {"limit": 2, "until": "2026-01-02T00:00:00Z"}
     while True:
-        page = told.moderator.get(AUDIT, params=query).json()
+        page = told.admin.get(AUDIT, params=query).json()
         seen += [entry["detail"]["number"] for entry in page["data"]]
         if not page["has_more"]:
             assert page["next_cursor"] is None
@@ -81,17 +81,17 @@ def test_pages_hold_every_entry_once(told: Office) -> None:
 
 
 def test_an_entry_shows_its_place_in_the_chain(told: Office) -> None:
-    (entry,) = told.moderator.get(AUDIT, params={"request_id": "request-4"}).json()["data"]
+    (entry,) = told.admin.get(AUDIT, params={"request_id": "request-4"}).json()["data"]
     head = verify(told.engine).head
-    (read,) = told.moderator.get(AUDIT, params={"action": "audit.read"}).json()["data"]
+    (read,) = told.admin.get(AUDIT, params={"action": "audit.read"}).json()["data"]
     assert f"{read['position']}:{read['hash']}" == str(head)
     assert entry["position"] == read["position"] - 1
 
 
 def test_reading_is_written_down_with_what_was_looked_for(told: Office) -> None:
-    answer = told.moderator.get(AUDIT, params={"actor": "eve", "limit": 1})
+    answer = told.admin.get(AUDIT, params={"actor": "eve", "limit": 1})
     (entry,) = told.entries("audit.read")
-    assert entry.actor_id == told.people.moderator.user.id
+    assert entry.actor_id == told.people.admin.user.id
     assert entry.request_id == answer.headers["x-request-id"]
     assert entry.detail == {"looked_for": {"actor_name": "eve"}}
 
@@ -107,5 +107,5 @@ def test_reading_is_written_down_with_what_was_looked_for(told: Office) -> None:
     ],
 )
 def test_a_search_that_makes_no_sense_is_refused(office: Office, query: dict[str, str]) -> None:
-    assert office.moderator.get(AUDIT, params=query).status_code == 422
+    assert office.admin.get(AUDIT, params=query).status_code == 422
     assert office.entries("audit.read") == []

@@ -44,7 +44,7 @@ def test_staff_without_a_second_factor_is_not_at_work(office: Office) -> None:
     with transaction(office.engine) as session:
         session.execute(update(AuthSession).values(second_factor_at=None))
     for path in (USERS, f"{ADMIN}/audit"):
-        assert code_of(office.moderator.get(path)) == (403, "second_factor_required")
+        assert code_of(office.admin.get(path)) == (403, "second_factor_required")
 
 
 def test_a_role_is_changed_only_with_a_fresh_proof(office: Office) -> None:

@@ -40,7 +40,7 @@ def make_moderator(case: Case[str]) -> httpx.Response:
 
 ROWS: list[Row[Any]] = [
     Row("searchUsers", lambda case: case.client.get(f"{ADMIN}/users"), STAFF_ONLY),
-    Row("searchAuditLog", lambda case: case.client.get(f"{ADMIN}/audit"), STAFF_ONLY),
+    Row("searchAuditLog", lambda case: case.client.get(f"{ADMIN}/audit"), ADMIN_ONLY),
     Row(
         "inspectUser",
         lambda case: case.client.get(f"{ADMIN}/users/{case.subject}"),
