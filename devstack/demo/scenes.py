@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
+from temporalio.client import Client
 
 from devstack.client import ApiClient, FileToSend, JsonObject, Problem
 from devstack.demo import material
@@ -206,6 +207,7 @@ async def refuse_bad_files(stage: Stage) -> str:
 
 async def kill_a_worker(stage: Stage) -> str:
     """A media worker is killed in the middle of a transcode; another one finishes the job."""
+    temporal = await connect(stage.settings)
     async with stage.client(stage.mia) as mia:
         media_id = await mia.upload(
             material.long_video(stage.folder), title="long video", visibility="gated"
@@ -214,23 +216,22 @@ async def kill_a_worker(stage: Stage) -> str:
         clock = StepClock()
         with progress_bars(stage.console) as bars:
             async for event in watch(mia, media_id, bars=bars, title="long video", clock=clock):
-                if victim is None and (victim := await _kill_encoder(stage, media_id)):
+                if victim is None and (victim := await _kill_encoder(stage, temporal, media_id)):
                     stage.console.print(f"  [red]kill -9[/] {victim} at {event['percent']} %")
         tell_steps(stage.console, {"long video": clock})
         expect(victim is not None, "the transcode was over before its worker could be killed")
         media = await mia.media(media_id)
         expect(media["state"] == "ready", f"the video ended {media['state']}")
-    resumed = await _resumed_from(stage, media_id)
+    resumed = await _resumed_from(temporal, media_id)
     expect(resumed > 0, "the second worker began again at the start")
     stage.outcomes.append(("long video", f"ready; resumed at segment {resumed}", media_id))
     stage.stack.start_apps()
     return f"{victim} killed, the other resumed at segment {resumed}"
 
 
-async def _kill_encoder(stage: Stage, media_id: str) -> str | None:
+async def _kill_encoder(stage: Stage, client: Client, media_id: str) -> str | None:
     """End the process that encodes this video, by its pid; None until a segment of it is stored
     and Temporal knows, which is what another worker can resume from."""
-    client = await connect(stage.settings)
     description = await client.get_workflow_handle(f"ingest:{media_id}").describe()
     encoders = []
     for pending in description.raw_description.pending_activities:
@@ -246,9 +247,8 @@ async def _kill_encoder(stage: Stage, media_id: str) -> str | None:
     return None
 
 
-async def _resumed_from(stage: Stage, media_id: str) -> int:
+async def _resumed_from(client: Client, media_id: str) -> int:
     """What the finished activity says of its own start."""
-    client = await connect(stage.settings)
     handle = client.get_workflow_handle(f"ingest:{media_id}")
     best = 0
     async for event in handle.fetch_history_events():

@@ -128,6 +128,8 @@ ENDINGS: dict[str, str] = {
     "the creator is suspended": "UPDATE users SET suspended_at = now() WHERE id = :creator",
     "the media is held": "UPDATE media SET state = 'held' WHERE owner_id = :creator",
     "the post is deleted": "UPDATE posts SET state = 'deleted' WHERE creator_id = :creator",
+    "the post is taken down": "UPDATE posts SET state = 'taken_down', taken_down_at = now(), "
+    "taken_down_reason = 'rule 3' WHERE creator_id = :creator",
     "the post is sold instead": "UPDATE posts SET audience = 'paid', tier_id = NULL, "
     "price_minor = 5, currency = 'USD' WHERE creator_id = :creator",
     "the post drops the media": "DELETE FROM post_media USING posts p "
