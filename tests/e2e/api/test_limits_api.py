@@ -163,8 +163,9 @@ async def test_strangers_can_not_use_up_the_tries_of_an_accounts_owner(
 
 
 def test_only_wrong_passwords_count(
-    start_api: StartApi, make_user: MakeUser, engine: Engine
+    start_api: StartApi, make_user: MakeUser, engine: Engine, valkey: Redis
 ) -> None:
+    del valkey  # Asked for, because it is emptied.
     accounts = Accounts(start_api(rate_limit_auth_per_15_minutes=3), engine, make_user)
     user = accounts.make()
     right = [accounts.login(user).status_code for _ in range(5)]

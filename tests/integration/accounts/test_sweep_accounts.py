@@ -149,7 +149,7 @@ def old_and_young(engine: Engine, make_user: MakeUser) -> None:
                 kind=ChallengeKind.SECOND_FACTOR.value,
                 user_id=user.id,
                 challenge=b"x",
-                expires_at=NOW + (-1 if is_old else 1) * timedelta(minutes=5),
+                expires_at=NOW + (-1 if is_old else 1) * timedelta(hours=1),
             ),
             RefreshToken(
                 token_hash=os.urandom(32),
