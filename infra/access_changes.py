@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 
 import psycopg
 import structlog
@@ -50,13 +49,14 @@ class AccessChanges:
         self._listening = asyncio.create_task(self._listen(), name="access-changes")
 
     async def close(self) -> None:
-        """The driver may turn being cancelled into an error of its own; then the loop has to see
-        by itself that it is over, or whoever waits for it would wait for ever."""
+        """The loops look at `_is_closing` themselves: being cancelled can get lost below them,
+        where a connection breaks while the driver cancels its query, for one."""
         self._is_closing = True
         if self._listening is not None:
             self._listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listening
+            await asyncio.wait([self._listening])
+            if not self._listening.cancelled():
+                self._listening.result()
 
     @property
     def are_heard(self) -> bool:
@@ -88,13 +88,17 @@ class AccessChanges:
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             self._forget()
-            while True:
-                async with asyncio.timeout(ALIVE_SECONDS):
-                    asked_at = time.monotonic()
-                    await connection.execute("SELECT 1")
-                self._alive_until = asked_at + ALIVE_SECONDS
-                async for notice in connection.notifies(timeout=SIGN_EVERY_SECONDS):
-                    self._note(notice.payload)
+            while not self._is_closing:
+                await self._hear(connection)
+
+    async def _hear(self, connection: psycopg.AsyncConnection) -> None:
+        """Ask for a sign of life, then take what is told until the next one is due."""
+        async with asyncio.timeout(ALIVE_SECONDS):
+            asked_at = time.monotonic()
+            await connection.execute("SELECT 1")
+        self._alive_until = asked_at + ALIVE_SECONDS
+        async for notice in connection.notifies(timeout=SIGN_EVERY_SECONDS):
+            self._note(notice.payload)
 
     def _note(self, user_id: str) -> None:
         if len(self._last) >= USERS_MAX:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import faulthandler
+import gc
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -61,6 +65,15 @@ class StartApi(Protocol):
     def __call__(self, **changes: Any) -> RunningApi: ...
 
 
+def _tell_where_it_hangs() -> None:
+    """The stacks of all threads, and of all tasks of every loop that still runs."""
+    faulthandler.dump_traceback(file=2, all_threads=True)
+    for loop in [each for each in gc.get_objects() if isinstance(each, asyncio.AbstractEventLoop)]:
+        if loop.is_running():
+            for task in asyncio.all_tasks(loop):
+                task.print_stack(file=sys.__stderr__)
+
+
 @contextmanager
 def serving(settings: Settings) -> Iterator[RunningApi]:
     """Serve the API on these settings, on a free port, until the block is left."""
@@ -79,7 +92,9 @@ def serving(settings: Settings) -> Iterator[RunningApi]:
             running.close_clients()
             server.should_exit = True
             thread.join(START_SECONDS)
-            assert not thread.is_alive(), "the API did not stop"
+            if thread.is_alive():
+                _tell_where_it_hangs()
+                raise AssertionError("the API did not stop; see standard error for where it is")
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

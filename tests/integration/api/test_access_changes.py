@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -321,19 +322,31 @@ async def test_a_page_is_asked_for_by_what_is_missing_of_it(
     assert remembering.reads.statements == asked + 1
 
 
-class Stubborn(AccessChanges):
+class Lost(AccessChanges):
     """As the driver is where its connection is lost while it is being cancelled."""
 
-    async def _follow(self) -> None:
+    async def _hear(self, connection: psycopg.AsyncConnection) -> None:
         try:
-            await asyncio.sleep(LONG_SECONDS)
+            await super()._hear(connection)
         except asyncio.CancelledError:
             raise psycopg.OperationalError("the connection is lost") from None
 
 
-async def test_it_closes_even_where_being_cancelled_ends_in_an_error(settings: Settings) -> None:
-    changes = Stubborn(settings)
+class Deaf(AccessChanges):
+    """As whatever forgets that it was cancelled."""
+
+    async def _hear(self, connection: psycopg.AsyncConnection) -> None:
+        with suppress(asyncio.CancelledError):
+            await super()._hear(connection)
+
+
+@pytest.mark.parametrize("kind", [AccessChanges, Lost, Deaf])
+async def test_it_closes_even_where_being_cancelled_gets_lost(
+    settings: Settings, kind: type[AccessChanges]
+) -> None:
+    changes = kind(settings)
     await changes.open()
-    await asyncio.sleep(0)
     async with asyncio.timeout(5):
+        while not changes.are_heard:
+            await asyncio.sleep(0.01)
         await changes.close()
