@@ -67,11 +67,12 @@ def build_workers(
         slots = {
             Queue.MEDIA: settings.worker_media_slots,
             Queue.IO: settings.worker_io_slots,
+            Queue.MONEY: settings.worker_money_slots,
         }
         workers += [
             _activity_worker(client, settings, queue, slots[queue], activities)
             for queue, activities in activities_on_queues(parts).items()
-            if queue in queues
+            if queue in queues and activities
         ]
     return workers
 

@@ -24,7 +24,9 @@ def activities_on_queues(parts: WorkerParts) -> dict[Queue, list[Activity]]:
         PostActivities(parts.settings, parts.engine, parts.temporal),
         SendActivities(parts.settings, parts.engine),
     )
-    served: dict[Queue, list[Activity]] = {Queue.MEDIA: [], Queue.IO: []}
+    served: dict[Queue, list[Activity]] = {
+        queue: [] for queue in Queue if queue is not Queue.WORKFLOWS
+    }
     for each in slices:
         for queue, activities in each.on_queues().items():
             served[queue] += activities

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
+
+_DERIVED = uuid.UUID("6f2d6b1e-90a1-5c0e-9a3c-8f0f2f5d7a11")
+"""Namespace of derived ids (RFC 9562 §5.5)."""
+
+
+def derived_id(*parts: str) -> str:
+    """A version 5 UUID of these parts in this order, so that whoever repeats a step makes the
+    same row as whoever did it first."""
+    return str(uuid.uuid5(_DERIVED, "\x1f".join(parts)))
+
 
 def uuid7_from(*, unix_ms: int, entropy: bytes) -> str:
     """A version 7 UUID (RFC 9562 §5.7) from milliseconds and 10 bytes of entropy."""
@@ -31,3 +42,42 @@ def publish_workflow_id(post_id: str) -> str:
 
 def sweep_workflow_id(kind: str) -> str:
     return f"sweep:{kind}"
+
+
+def subscription_workflow_id(subscription_id: str) -> str:
+    return f"sub:{subscription_id}"
+
+
+def unlock_workflow_id(fan_id: str, item_id: str) -> str:
+    """Of the fan and the item, not of the purchase: two devices meet in one run."""
+    return f"unlock:{fan_id}:{item_id}"
+
+
+def tip_workflow_id(tip_id: str) -> str:
+    return f"tip:{tip_id}"
+
+
+def gift_workflow_id(gift_id: str) -> str:
+    return f"gift:{gift_id}"
+
+
+def payout_workflow_id(payout_id: str) -> str:
+    return f"payout:{payout_id}"
+
+
+def payout_batch_workflow_id(day: str) -> str:
+    """`day`: ISO 8601, of the batch."""
+    return f"payout-batch:{day}"
+
+
+def refund_workflow_id(refund_id: str) -> str:
+    return f"refund:{refund_id}"
+
+
+def dispute_workflow_id(stripe_dispute_id: str) -> str:
+    """Of Stripe's id: a dispute begins there, not here."""
+    return f"dispute:{stripe_dispute_id}"
+
+
+def connect_workflow_id(creator_id: str) -> str:
+    return f"connect:{creator_id}"

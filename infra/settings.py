@@ -263,6 +263,7 @@ class Settings(BaseSettings):
     # --- workers -------------------------------------------------------------------------
     worker_media_slots: int = 2
     worker_io_slots: int = 8
+    worker_money_slots: int = 8
     worker_graceful_shutdown_seconds: int = 30
     metrics_port: int = 0
     """Prometheus port of the process; 0 switches it off."""

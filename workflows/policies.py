@@ -89,5 +89,13 @@ SEND = StepPolicy(
 )
 """Well over half an hour: mail servers put strangers off for a quarter of one (greylisting)."""
 
+MONEY = StepPolicy(
+    start_to_close=timedelta(minutes=2),
+    heartbeat=None,
+    retry=_retry(40, first_seconds=0.5, most_seconds=300),
+)
+"""A call to Stripe and what it does to the ledger. About three hours of trying: an outage there
+passes without a person, and the idempotency key of the call lives for a day."""
+
 SWEEP_RETRY = _retry(3, first_seconds=1, most_seconds=10)
 """The next tick comes anyway."""

@@ -11,6 +11,8 @@ class Queue(StrEnum):
     """CPU work: decoders and encoders, as many at a time as there are cores."""
     IO = "io"
     """Short work that waits on storage, the scanner or the database."""
+    MONEY = "money"
+    """Short work that waits on Stripe and writes the ledger; apart, so that no upload delays it."""
 
 
 def queue_name(queue: Queue, *, prefix: str) -> str:
