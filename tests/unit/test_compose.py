@@ -21,7 +21,8 @@ ONE_SHOT = {"temporal-schema", "temporal-namespace", "prepare"}
 
 
 def test_every_variable_of_our_services_is_a_setting() -> None:
-    assert OURS.keys() == {"prepare", "api", "worker-workflows", "worker-io", "worker-media"}
+    workers = {f"worker-{queue.value}" for queue in Queue}
+    assert OURS.keys() == {"prepare", "api", *workers}
     fields = {name.upper() for name in Settings.model_fields}
     for name, service in OURS.items():
         assert service["environment"].keys() <= fields, name
