@@ -20,8 +20,10 @@ from infra.models.auth import (
     TotpSecret,
 )
 from infra.models.base import Base
+from infra.models.charges import Charge
 from infra.models.contract import IdempotencyRecord
 from infra.models.media import BlockedHash, EncodedChunk, Media, Rendition, Upload
+from infra.models.payment_methods import PaymentMethod, StripeCustomer
 from infra.models.posts import Comment, Post, PostLike, PostMedia
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Base",
     "Block",
     "BlockedHash",
+    "Charge",
     "Comment",
     "Creator",
     "CreatorApplication",
@@ -43,12 +46,14 @@ __all__ = [
     "Mail",
     "Media",
     "Passkey",
+    "PaymentMethod",
     "Post",
     "PostLike",
     "PostMedia",
     "RecoveryCode",
     "RefreshToken",
     "Rendition",
+    "StripeCustomer",
     "Tier",
     "TotpSecret",
     "Upload",

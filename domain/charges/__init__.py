@@ -1,0 +1,1 @@
+"""Charges: tries to take money, what becomes of them, and why cards decline."""

@@ -1,0 +1,1 @@
+"""What workflows of all money slices say and hear about a charge."""
