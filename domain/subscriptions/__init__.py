@@ -1,0 +1,1 @@
+"""Subscriptions: their states, periods and prices, and what happens when a card declines."""
