@@ -15,7 +15,6 @@ from pathlib import Path
 
 from tests.workflows.posts.runs import DAY, Handle, PostRun, lost_answer, post_run, skipping_time
 from workflows.posts.messages import PostLook
-from workflows.posts.publish import PublishPost
 
 HISTORIES = Path(__file__).parent / "histories"
 
@@ -68,8 +67,8 @@ async def lose_answer(run: PostRun) -> Handle:
 async def continue_as_new(run: PostRun) -> Handle:
     """Recorded is the first of its runs: the one that goes on as another."""
     handle = await run.schedule(DAY, looks_max=2)
-    first = run.environment.client.get_workflow_handle_for(
-        PublishPost.run, handle.id, run_id=handle.first_execution_run_id
+    first: Handle = run.environment.client.get_workflow_handle(
+        handle.id, run_id=handle.first_execution_run_id, result_type=PostLook
     )
     await run.pass_time(DAY / 2)
     await run.schedule(3 * DAY)
