@@ -22,11 +22,21 @@ from infra.models.auth import (
 from infra.models.base import Base
 from infra.models.charges import Charge
 from infra.models.contract import IdempotencyRecord
+from infra.models.ledger import (
+    AccountBalance,
+    CreatorMoney,
+    EarningLot,
+    Journal,
+    JournalEntry,
+    LedgerAccount,
+    LotMovement,
+)
 from infra.models.media import BlockedHash, EncodedChunk, Media, Rendition, Upload
 from infra.models.payment_methods import PaymentMethod, StripeCustomer
 from infra.models.posts import Comment, Post, PostLike, PostMedia
 
 __all__ = [
+    "AccountBalance",
     "AuditEntry",
     "AuditLink",
     "AuthChallenge",
@@ -38,11 +48,17 @@ __all__ = [
     "Comment",
     "Creator",
     "CreatorApplication",
+    "CreatorMoney",
+    "EarningLot",
     "EncodedChunk",
     "Entitlement",
     "Follow",
     "FormerHandle",
     "IdempotencyRecord",
+    "Journal",
+    "JournalEntry",
+    "LedgerAccount",
+    "LotMovement",
     "Mail",
     "Media",
     "Passkey",

@@ -70,4 +70,5 @@ MEDIA, OPERATIONS, ARCHITECTURE, DECISIONS = (
     for name in ("media", "operations", "architecture", "decisions")
 )
 ACCOUNTS, POSTS, API = (Page(ROOT / "docs" / f"{name}.md") for name in ("accounts", "posts", "api"))
-PAGES = (README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, MEDIA, OPERATIONS, POSTS)
+LEDGER = Page(ROOT / "docs" / "ledger.md")
+PAGES = (README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS, POSTS)
