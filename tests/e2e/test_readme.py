@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from devstack.databases import empty_tables
 from devstack.stack import Stack
 from infra.storage import Storage
 from tests.e2e.media.platform import Platform, deployed
-from tests.harness.database import empty_tables
 from tests.harness.pages import README, ROOT
 
 pytestmark = pytest.mark.timeout(180)

@@ -18,6 +18,7 @@ import pytest
 from redis import Redis
 from temporalio.client import Client
 
+from devstack.databases import clone_template
 from devstack.mailbox import Mailbox
 from devstack.postgres import Postgres
 from devstack.processes import start_ticks
@@ -27,7 +28,6 @@ from infra.redis import make_valkey
 from infra.settings import Settings
 from infra.storage import Storage
 from infra.temporal import connect
-from tests.harness.database import clone_template
 
 RUNS = ROOT / ".run" / "tests"
 LAST_LOGS = ROOT / ".run" / "test-logs"

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import Engine
 
+from devstack.databases import empty_tables
 from infra.storage import Storage
 from tests.e2e.media import clips
 from tests.e2e.media.person import Person
 from tests.e2e.media.platform import Platform, deployed
-from tests.harness.database import empty_tables
 from tests.player.screen import Screen, screen
 
 pytestmark = pytest.mark.timeout(300)

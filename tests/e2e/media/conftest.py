@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
+from devstack.databases import empty_tables
 from infra.storage import Storage
 from tests.e2e.media.platform import Platform, deployed
-from tests.harness.database import empty_tables
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, insert, inspect, text
 from sqlalchemy.exc import ProgrammingError
 
+from devstack.databases import clone_template
 from infra.migrations import downgrade, upgrade
 from infra.models import AuditEntry, Base
-from tests.harness.database import clone_template
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
+from devstack.databases import empty_tables
 from domain.access import Caller
 from domain.accounts import Role
 from domain.errors import NotFound, Unauthenticated
@@ -23,7 +24,6 @@ from infra.queries.posts.comments import list_comments
 from infra.queries.posts.lists import FEED_SQL, PostPage, feed, own_posts, posts_of_creator
 from infra.reads import ReadPool, Row
 from infra.settings import Settings
-from tests.harness.database import empty_tables
 from tests.harness.plans import plan_nodes, rows_read
 from tests.harness.posts import FollowCreator, MakePost, write_post
 from tests.harness.rows import Entitle, MakeMedia, MakeUser
