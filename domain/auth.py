@@ -47,6 +47,11 @@ class MailKind(StrEnum):
     """Staff took a post down, or show it again."""
     ACCOUNT_MODERATED = "account_moderated"
     """Staff shut an account, or opened it again."""
+    PAYOUT_PAID = "payout_paid"
+    PAYOUT_FAILED = "payout_failed"
+    """It was released or returned; what it was for is available again."""
+    PAYOUT_ACCOUNT = "payout_account"
+    """Stripe asks a creator for something, or pays nothing out to them any more."""
 
 
 class SessionEnd(StrEnum):

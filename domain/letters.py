@@ -20,6 +20,7 @@ LOGIN_PATH = "/login"
 FORGOTTEN_PATH = "/forgot-password"
 SECURITY_PATH = "/settings/security"
 POST_PATH = "/posts"
+PAYOUTS_PATH = "/settings/payouts"
 
 WHAT_HAPPENED: Mapping[str, str] = {
     SecurityEvent.PASSWORD_CHANGED: "Your password was changed.",
@@ -96,6 +97,7 @@ class MailFacts:
     Of a security notice: `event` (a `SecurityEvent`), and where known `device` and `ip`.
     Of a decision on an application: `state`, and with a rejection `reason` and `again_at`.
     Of a post that was taken down or is shown again: its `state`, `post_id` and the `reason`.
+    Of a payout: its `amount` as people write it, and where it failed what that means (`why`).
     Of an account that was shut or opened again: its `state`, `suspended` or `reinstated`, and
     the `reason`."""
 
@@ -126,6 +128,8 @@ def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
             return _post_moderated(mail, url)
         case MailKind.ACCOUNT_MODERATED:
             return _account_moderated(mail, url)
+        case MailKind.PAYOUT_PAID | MailKind.PAYOUT_FAILED | MailKind.PAYOUT_ACCOUNT:
+            return _payout(mail, url)
 
 
 def _verify(mail: MailFacts, url: str, key: bytes) -> Letter:
@@ -306,6 +310,33 @@ def _account_moderated(mail: MailFacts, url: str) -> Letter:
             Link("Sign in", f"{url}{LOGIN_PATH}"),
             wrote,
             "If what it was suspended for was not you, set a new password first:",
+            Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
+        ),
+    )
+
+
+def _payout(mail: MailFacts, url: str) -> Letter:
+    amount = mail.facts.get("amount")
+    match mail.kind:
+        case MailKind.PAYOUT_PAID:
+            subject = "Your payout is on your account"
+            said = f"our payment processor says that {amount} has reached your bank."
+        case MailKind.PAYOUT_FAILED:
+            subject = "A payout did not go through"
+            said = f"your payout of {amount} did not go through. {mail.facts.get('why')}"
+        case _:
+            subject = "Your payout account needs something"
+            said = (
+                "our payment processor asks for something before it pays you out. What it is, and "
+                "until when, stands in its form, which you reach from here:"
+            )
+    return Letter(
+        subject,
+        (
+            f"Hello {mail.handle},",
+            said,
+            Link("Your payouts", f"{url}{PAYOUTS_PATH}"),
+            "If you did not set up payouts, somebody else uses your account. Set a new password:",
             Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
         ),
     )

@@ -53,19 +53,3 @@ def payable_minor(available_minor: int, currency: str) -> int:
     """
     step = payout_step_minor(currency)
     return max(available_minor, 0) // step * step
-
-
-def check_wish(wanted_minor: int, currency: str) -> None:
-    """May somebody ask for just this much?
-
-    Raises:
-        Invalid: `payout_amount_uneven`, with the `step_minor` of which it has to be a multiple.
-    """
-    step = payout_step_minor(currency)
-    if wanted_minor % step:
-        raise Invalid(
-            f"A payout in {currency} is a multiple of {step} minor units.",
-            code="payout_amount_uneven",
-            wanted_minor=wanted_minor,
-            step_minor=step,
-        )

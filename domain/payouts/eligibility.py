@@ -30,8 +30,6 @@ class Refusal(StrEnum):
     BUSY = "payout_in_progress"
     NOTHING_AVAILABLE = "nothing_available"
     BELOW_MINIMUM = "below_payout_minimum"
-    NOT_ENOUGH = "not_enough_available"
-    """Less is available than they ask for."""
     PLATFORM_SHORT = "platform_balance_short"
     """Stripe has not made enough of the platform's money available yet."""
 
@@ -49,7 +47,6 @@ SENTENCES: Mapping[Refusal, str] = {
     Refusal.BUSY: "Another payout in this currency is being prepared.",
     Refusal.NOTHING_AVAILABLE: "Nothing is available for a payout.",
     Refusal.BELOW_MINIMUM: "Less is available than the least payout in this currency.",
-    Refusal.NOT_ENOUGH: "Less is available than was asked for.",
     Refusal.PLATFORM_SHORT: "The payment processor has not released enough money yet.",
 }
 
@@ -73,10 +70,10 @@ class Standing:
     currency: str
     available_minor: int
     owed_minor: int
-    """Debt, as a positive amount, in whatever currency: any debt stops all payouts."""
+    """Debt, as a positive amount."""
     account: AccountFacts | None
     held_minor: int = 0
-    """Held for open disputes, in whatever currency."""
+    """Held for open disputes."""
     is_suspended: bool = False
     is_blocked: bool = False
     is_busy: bool = False
@@ -88,8 +85,7 @@ class Standing:
 class Eligible:
     amount_minor: int
     remainder_minor: int
-    """Stays available, because the currency is not paid out in smaller pieces, or because less
-    was asked for."""
+    """Stays available, because the currency is not paid out in smaller pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +98,9 @@ class Refused:
         return SENTENCES[self.reason]
 
 
-def decide_payout(standing: Standing, *, wanted_minor: int | None = None) -> Eligible | Refused:
-    """How much is paid out now; or the first reason, in the order of `Refusal`, why nothing is.
-
-    Args:
-        wanted_minor: no more than this; None for all there is.
-    """
+def decide_payout(standing: Standing) -> Eligible | Refused:
+    """How much is paid out now: all there is, in whole steps of the currency. Or the first
+    reason, in the order of `Refusal`, why nothing is."""
     refusal = _of_person(standing) or _of_account(standing)
     if refusal is not None:
         return refusal
@@ -117,7 +110,7 @@ def decide_payout(standing: Standing, *, wanted_minor: int | None = None) -> Eli
         return Refused(Refusal.DISPUTED, {"held_minor": standing.held_minor})
     if standing.is_busy:
         return Refused(Refusal.BUSY, {"currency": standing.currency})
-    return _of_amount(standing, wanted_minor)
+    return _of_amount(standing)
 
 
 def _of_person(standing: Standing) -> Refused | None:
@@ -152,21 +145,16 @@ def _of_account(standing: Standing) -> Refused | None:
     return None
 
 
-def _of_amount(standing: Standing, wanted_minor: int | None) -> Eligible | Refused:
+def _of_amount(standing: Standing) -> Eligible | Refused:
     currency, available = standing.currency, standing.available_minor
     if available <= 0:
         return Refused(Refusal.NOTHING_AVAILABLE, {"currency": currency})
     least = minimum_minor(currency)
-    amount = payable_minor(available if wanted_minor is None else wanted_minor, currency)
+    amount = payable_minor(available, currency)
     if amount < least:
         return Refused(
             Refusal.BELOW_MINIMUM,
             {"currency": currency, "amount_minor": amount, "minimum_minor": least},
-        )
-    if amount > available:
-        return Refused(
-            Refusal.NOT_ENOUGH,
-            {"currency": currency, "available_minor": available, "wanted_minor": amount},
         )
     if standing.platform_minor is not None and amount > standing.platform_minor:
         return Refused(

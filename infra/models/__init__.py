@@ -33,6 +33,7 @@ from infra.models.ledger import (
 )
 from infra.models.media import BlockedHash, EncodedChunk, Media, Rendition, Upload
 from infra.models.payment_methods import PaymentMethod, StripeCustomer
+from infra.models.payouts import ConnectedAccount, Payout, PayoutBatch, PayoutSkip
 from infra.models.posts import Comment, Post, PostLike, PostMedia
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "BlockedHash",
     "Charge",
     "Comment",
+    "ConnectedAccount",
     "Creator",
     "CreatorApplication",
     "CreatorMoney",
@@ -63,6 +65,9 @@ __all__ = [
     "Media",
     "Passkey",
     "PaymentMethod",
+    "Payout",
+    "PayoutBatch",
+    "PayoutSkip",
     "Post",
     "PostLike",
     "PostMedia",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.errors import Invalid
 from domain.money import EXPONENTS, payout_step_minor
-from domain.payouts.amounts import check_wish, has_minimum, minimum_minor, payable_minor
+from domain.payouts.amounts import has_minimum, minimum_minor, payable_minor
 
 CURRENCIES = st.sampled_from(sorted(EXPONENTS))
 
@@ -63,10 +63,3 @@ def test_remainders_are_carried_forward_and_never_lost(earned: list[int], curren
         paid, available = paid + payable, available - payable
         assert 0 <= available < payout_step_minor(currency)
     assert paid + available == sum(earned)
-
-
-def test_a_wish_is_a_multiple_of_the_step() -> None:
-    check_wish(1_234_500, "HUF")
-    with pytest.raises(Invalid) as refused:
-        check_wish(1_234_567, "HUF")
-    assert (refused.value.code, refused.value.facts["step_minor"]) == ("payout_amount_uneven", 100)
