@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -278,7 +278,7 @@ def _status_of(refusal: RPCError) -> _OperationStatus:
     )
 
 
-ANSWERS: dict[str, Callable[[SimulatedTemporal, Any], Awaitable[Message]]] = {
+ANSWERS: dict[str, Callable[[SimulatedTemporal, Any], Coroutine[Any, Any, Message]]] = {
     "start_workflow_execution": _start,
     "signal_with_start_workflow_execution": _signal_with_start,
     "execute_multi_operation": _multi,

@@ -167,6 +167,8 @@ class SimulatedTemporal:
                     task.cancel()
                     raise Stuck("nothing is ready, no time is waited for")
                 self.clock.advance(due)
+                # Who was told that the time is up leaves the queue at the loop's next turn.
+                await asyncio.sleep(0)
         return await task
 
     def kill_worker(self) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from google.protobuf.message import Message
 from temporalio.service import ConnectConfig, RPCStatusCode, ServiceClient
@@ -35,8 +35,8 @@ class Waiting:
         self._waits: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._arrived = asyncio.Event()
 
-    def __bool__(self) -> bool:
-        return bool(self._waits)
+    def __len__(self) -> int:
+        return len(self._waits)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         if not condition():
@@ -99,14 +99,37 @@ class SimulatedService(ServiceClient):
         metadata: Mapping[str, str | bytes],
         timeout: timedelta | None,
     ) -> M:
-        del resp_type, service, retry, metadata, timeout
+        del resp_type, service, retry, metadata
         answer = ANSWERS.get(rpc)
         if answer is None:
             raise error(RPCStatusCode.UNIMPLEMENTED, f"the simulated server has no {rpc}")
         lost = self.lose(rpc)
         if lost is Lost.REQUEST:
             raise error(RPCStatusCode.UNAVAILABLE, "the request was lost")
-        response = await answer(self.server, req)
+        response = await self._in_time(answer(self.server, req), timeout)
         if lost is Lost.RESPONSE:
             raise error(RPCStatusCode.UNAVAILABLE, "the response was lost")
         return cast(M, response)
+
+    async def _in_time(
+        self, answering: Coroutine[Any, Any, Message], timeout: timedelta | None
+    ) -> Message:
+        """By the virtual clock: who waits for a run waits while others let time pass."""
+        if timeout is None:
+            return await answering
+        task = asyncio.ensure_future(answering)
+        late = False
+
+        def give_up() -> None:
+            nonlocal late
+            late = task.cancel()
+
+        alarm = self.server.clock.after(timeout, give_up)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not late:
+                raise
+            raise error(RPCStatusCode.DEADLINE_EXCEEDED, "the run did not answer in time") from None
+        finally:
+            alarm.cancel()

@@ -10,7 +10,11 @@ from datetime import datetime, timedelta
 
 import pytest
 from temporalio import activity
-from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import (
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.workflow import ActivityCancellationType
@@ -217,6 +221,18 @@ async def test_calls_to_the_server_may_be_lost(lost: Lost, runs: int) -> None:
         await start_steps(stage)
     assert asked == ["start_workflow_execution"]
     assert len(stage.server.runs) == runs
+
+
+async def test_a_call_may_give_up_waiting_and_the_run_goes_on() -> None:
+    stage = simulated_stage()
+    handle = await stage.client.start_workflow(Listener.run, 7200.0, id="l", task_queue=stage.queue)
+    asked = handle.execute_update(Listener.ask, "wait", rpc_timeout=timedelta(seconds=20))
+    with pytest.raises(WorkflowUpdateRPCTimeoutOrCancelledError):
+        await stage.until(asked)
+    assert stage.server.clock.now == BEGAN + timedelta(seconds=20)
+    await stage.sleep(MINUTE)
+    assert await handle.query(Listener.said) == ["asked wait"]
+    assert stage.deeds.done["greet wait"] == 1
 
 
 # --- time ------------------------------------------------------------------------------------
