@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class ProcessDatabase:
     Emptying a hundred tables takes a few milliseconds, cloning anew well over a hundred.
     """
 
-    def __init__(self, environment: dict[str, str], number: int) -> None:
+    def __init__(self, environment: Mapping[str, str], number: int) -> None:
         url = clone_template(environment["DATABASE_URL"], f"player_{number}")
         self.settings: Settings = settings_from({**environment, "DATABASE_URL": url})
         self.engine: Engine = make_engine(self.settings)

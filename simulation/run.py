@@ -6,12 +6,13 @@ import json
 import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.queues import Queue, SimpleQueue
 from pathlib import Path
 from queue import Empty
+from typing import Any
 
 from simulation.playing import Outcome, play, shrunk
 from simulation.worlds import OpenScene
@@ -37,25 +38,23 @@ class Result:
         if outcome.broken is not None:
             self.failures.append(outcome)
 
-    def as_json(self) -> str:
-        return json.dumps(
-            {
-                "seeds": self.seeds,
-                "steps": self.steps,
-                "seconds": round(self.seconds, 1),
-                "counts": dict(sorted(self.counts.items())),
-                "failures": [
-                    {
-                        "seed": each.seed,
-                        "rule": each.broken.rule if each.broken else "",
-                        "facts": each.broken.facts if each.broken else "",
-                        "history": [{"act": step.act, **step.data} for step in each.steps],
-                    }
-                    for each in self.failures
-                ],
-            },
-            indent=2,
-        )
+    def facts(self) -> dict[str, Any]:
+        """As JSON takes them."""
+        return {
+            "seeds": self.seeds,
+            "steps": self.steps,
+            "seconds": round(self.seconds, 1),
+            "counts": dict(sorted(self.counts.items())),
+            "failures": [
+                {
+                    "seed": each.seed,
+                    "rule": each.broken.rule if each.broken else "",
+                    "facts": each.broken.facts if each.broken else "",
+                    "history": [{"act": step.act, **step.data} for step in each.steps],
+                }
+                for each in self.failures
+            ],
+        }
 
 
 def simulate(
@@ -157,6 +156,8 @@ def told(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def write(result: Result, path: Path) -> None:
+def write(results: Mapping[str, Result], path: Path) -> None:
+    """Keep the results of the worlds that were played, by their names."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(result.as_json() + "\n")
+    facts = {world: result.facts() for world, result in results.items()}
+    path.write_text(json.dumps(facts, indent=2) + "\n")

@@ -76,7 +76,7 @@ def test_every_make_command_is_a_target(page: Page) -> None:
 
 # --- settings --------------------------------------------------------------------------------
 
-NO_SETTINGS = {"MEDIA_ID", "DIR", "ARGS"}
+NO_SETTINGS = {"MEDIA_ID", "DIR", "ARGS", "SEED", "SEEDS", "STEPS"}
 """Placeholders, and variables of make."""
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simulation.playing import CRASHED, play, replay, shrunk
-from simulation.run import Result, simulate, told, write
+from simulation.run import simulate, told, write
 from simulation.worlds import Step
 from tests.unit.simulation.toy import ToyScene, broken_scene, leaky_scene, sound_scene
 
@@ -48,9 +48,9 @@ def test_seeds_are_spread_over_processes_and_counted(tmp_path: Path) -> None:
     assert seen == list(range(1, 9))
     assert (result.seeds, result.steps, result.failures) == (8, 400, [])
     assert sum(result.counts.values()) == 400
-    write(result, tmp_path / "deep" / "simulate.json")
+    write({"toy": result}, tmp_path / "deep" / "simulate.json")
     written = json.loads((tmp_path / "deep" / "simulate.json").read_text())
-    assert written["counts"]["take"] == result.counts["take"]
+    assert written["toy"]["counts"]["take"] == result.counts["take"]
 
 
 def test_a_failing_seed_ends_the_simulation_and_is_told_with_its_history() -> None:
@@ -62,7 +62,7 @@ def test_a_failing_seed_ends_the_simulation_and_is_told_with_its_history() -> No
     assert f"make simulate SEED={failed.seed}" in text
     assert "no money is lost" in text
     assert "move amount=" in text
-    assert json.loads(result.as_json())["failures"][0]["history"][-1]["act"] == "move"
+    assert result.facts()["failures"][0]["history"][-1]["act"] == "move"
 
 
 def test_a_process_that_ends_is_noticed() -> None:
@@ -72,4 +72,3 @@ def test_a_process_that_ends_is_noticed() -> None:
 
 def test_a_seed_that_holds_is_told_in_one_line() -> None:
     assert told(play(SOUND, 3, 10)) == "seed 3: 10 steps, every rule holds"
-    assert Result().as_json().startswith("{")
