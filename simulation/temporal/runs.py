@@ -131,6 +131,8 @@ class Run:
     children: dict[int, tuple[Run, int]] = field(default_factory=dict)
     """By command; with how a child's cancellation is awaited."""
     updates: dict[str, Update] = field(default_factory=dict)
+    flags: set[int] = field(default_factory=set)
+    """Of the SDK's logic, that the turns were made with."""
     replays: int = 0
     _instance: WorkflowInstance | None = None
 
@@ -160,7 +162,7 @@ class Run:
             NotReplayable: the instance was lost, and can't be made again.
         """
         instance = self._alive(now)
-        flags = _flags_of(self.turns)
+        flags = sorted(self.flags)
         commands, new_flags = self._activate(
             instance, jobs, now, flags=flags, events=self.history_length, replaying=False
         )
@@ -169,6 +171,7 @@ class Run:
         kept = tuple(each for each in commands if not _of_update(each.update_response, refused))
         if kept_jobs or kept:
             self.turns.append(Turn(now, kept_jobs, kept, new_flags, self.history_length))
+            self.flags.update(new_flags)
         return list(commands)
 
     def rehearse(self, jobs: Sequence[WorkflowActivationJob], now: datetime) -> None:
@@ -178,7 +181,7 @@ class Run:
             instance,
             jobs,
             now,
-            flags=_flags_of(self.turns),
+            flags=sorted(self.flags),
             events=self.history_length,
             replaying=False,
         )
@@ -192,7 +195,7 @@ class Run:
             instance,
             [job],
             now,
-            flags=_flags_of(self.turns),
+            flags=sorted(self.flags),
             events=self.history_length,
             replaying=not self.is_open,
         )
@@ -285,6 +288,7 @@ class Run:
 
     def _replay(self, instance: WorkflowInstance) -> None:
         self.replays += 1
+        flags: set[int] = set()
         for number, turn in enumerate(self.turns):
             patches = [
                 WorkflowActivationJob(notify_has_patch=NotifyHasPatch(patch_id=patch_id))
@@ -298,10 +302,11 @@ class Run:
                 instance,
                 [*patches, *map(_as_accepted, turn.jobs)],
                 turn.at,
-                flags=_flags_of(self.turns[: number + 1]),
+                flags=sorted(flags.union(turn.flags)),
                 events=turn.events,
                 replaying=True,
             )
+            flags.update(turn.flags)
             given, again = [*map(_essence, turn.commands)], [*map(_essence, commands)]
             if given != again:
                 raise NotReplayable(
@@ -337,10 +342,6 @@ class Run:
                 f"{self.workflow_type} {self.workflow_id}: {failure.message}\n{failure.stack_trace}"
             )
         return completion.successful.commands, tuple(completion.successful.used_internal_flags)
-
-
-def _flags_of(turns: Sequence[Turn]) -> list[int]:
-    return sorted({flag for turn in turns for flag in turn.flags})
 
 
 def _of_update(message: DoUpdate | UpdateResponse, updates: Collection[str]) -> bool:
