@@ -100,7 +100,8 @@ def next_try(
     most = policy.maximum_interval or policy.initial_interval * 100
     # The exponent is capped, or the product would pass what a float can hold.
     factor = policy.backoff_coefficient ** min(task.attempt - 1, 60)
-    delay = min(most, timedelta(seconds=policy.initial_interval.total_seconds() * factor))
+    grown = policy.initial_interval.total_seconds() * factor
+    delay = timedelta(seconds=min(most.total_seconds(), grown))
     if application.HasField("next_retry_delay"):
         delay = application.next_retry_delay.ToTimedelta()
     whole = task.order.schedule_to_close_timeout.ToTimedelta()
