@@ -57,7 +57,8 @@ class AccountFacts:
 
     details_submitted: bool
     payouts_enabled: bool
-    default_currency: str
+    """And may be given money to pay out."""
+    default_currency: str | None
     requirements_due: int = 0
     """How many things Stripe still asks for."""
     disabled_reason: str | None = None

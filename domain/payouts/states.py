@@ -1,6 +1,6 @@
 """How a payout goes, from the wish to money on a bank account.
 
-    requested → reserved | review → transferring → funded
+    requested → [review →] reserved → transferring → funded
               → submitting → in_transit → paid → settled
 
 Before anything has left the platform it may be `released`: the earnings are available again.
@@ -23,9 +23,9 @@ PROVISIONAL = timedelta(days=7)
 class PayoutState(StrEnum):
     REQUESTED = "requested"
     RESERVED = "reserved"
-    """Its earnings are set aside; nothing has left."""
+    """Its earnings are set aside, and nobody has to look at it any more; nothing has left."""
     REVIEW = "review"
-    """As `reserved`, and waits for staff."""
+    """Its earnings are set aside, and it waits for staff."""
     TRANSFERRING = "transferring"
     """Money may be on its way to the creator's account at Stripe."""
     FUNDED = "funded"
@@ -53,7 +53,7 @@ NEXT: Mapping[PayoutState, frozenset[PayoutState]] = {
         {PayoutState.RESERVED, PayoutState.REVIEW, PayoutState.RELEASED}
     ),
     PayoutState.RESERVED: frozenset({PayoutState.TRANSFERRING, PayoutState.RELEASED}),
-    PayoutState.REVIEW: frozenset({PayoutState.TRANSFERRING, PayoutState.RELEASED}),
+    PayoutState.REVIEW: frozenset({PayoutState.RESERVED, PayoutState.RELEASED}),
     # Released only where Stripe has refused the transfer for certain.
     PayoutState.TRANSFERRING: frozenset({PayoutState.FUNDED, PayoutState.RELEASED}),
     PayoutState.FUNDED: frozenset({PayoutState.SUBMITTING, PayoutState.RETURNING}),

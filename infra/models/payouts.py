@@ -36,12 +36,14 @@ class ConnectedAccount(Base):
     """`acct_…`"""
     charges_enabled: Mapped[bool]
     payouts_enabled: Mapped[bool]
+    transfers_enabled: Mapped[bool]
+    """Whether it may be given money."""
     details_submitted: Mapped[bool]
     requirements_due: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"))
     """What Stripe asks for, by its own names."""
     disabled_reason: Mapped[str | None]
-    country: Mapped[str] = mapped_column(String(2))
-    default_currency: Mapped[str] = mapped_column(String(3))
+    country: Mapped[str | None] = mapped_column(String(2))
+    default_currency: Mapped[str | None] = mapped_column(String(3))
     told_at: Mapped[Moment | None]
     """When its owner was mailed that it lacks something, as long as it does."""
     created_at: Mapped[CreatedAt]
@@ -142,6 +144,8 @@ class Payout(Base):
     transfer_id: Mapped[str | None] = mapped_column(unique=True)
     stripe_payout_id: Mapped[str | None] = mapped_column(unique=True)
     reversal_id: Mapped[str | None] = mapped_column(unique=True)
+    reversal_refusals: Mapped[int] = mapped_column(server_default=text("0"))
+    """How often Stripe has refused to reverse the transfer."""
     arrival_at: Mapped[Moment | None]
     """When Stripe expects it at the bank."""
     created_at: Mapped[CreatedAt]

@@ -25,6 +25,7 @@ NOT_IN_STEPS = {
     "infra/queries/admin",
     "infra/queries/auth",
     "infra/queries/creators",
+    "infra/queries/payouts/reading.py",
     "infra/queries/posts",
     "infra/queries/uploads.py",
     "infra/queries/users",
