@@ -12,6 +12,7 @@ from sqlalchemy import (
     Computed,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     LargeBinary,
     UniqueConstraint,
@@ -145,6 +146,8 @@ class Journal(Base):
     charge_id: Mapped[Id | None]
     creator_id: Mapped[Id | None] = mapped_column(ForeignKey("users.id"))
     reverses_id: Mapped[Id | None] = mapped_column(ForeignKey("journals.id"))
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
+    """Tells which of two journals of one moment was posted first."""
     posted_in: Mapped[int] = mapped_column(
         BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint")
     )

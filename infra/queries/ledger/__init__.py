@@ -20,6 +20,20 @@ from infra.queries.ledger.payouts import (
     settle_payout,
 )
 from infra.queries.ledger.posting import Posted, lock_creator_money
+from infra.queries.ledger.reads import (
+    Balances,
+    Cleared,
+    StatementLine,
+    TrialBalance,
+    TrialLine,
+    balances_of,
+    clearing_by_stripe_ref,
+    clearing_of_refs,
+    lots_of,
+    opening_balances,
+    statement_lines,
+    trial_balance,
+)
 from infra.queries.ledger.releases import (
     Released,
     creators_due,
@@ -28,16 +42,28 @@ from infra.queries.ledger.releases import (
     set_payouts_blocked,
     write_off,
 )
+from infra.queries.ledger.verifying import Break, verify
 
 __all__ = [
+    "Balances",
+    "Break",
+    "Cleared",
     "Posted",
     "Released",
+    "StatementLine",
+    "TrialBalance",
+    "TrialLine",
+    "balances_of",
+    "clearing_by_stripe_ref",
+    "clearing_of_refs",
     "creators_due",
     "find_reserved",
     "fund_payout",
     "lock_creator_money",
     "lose_dispute",
+    "lots_of",
     "open_dispute",
+    "opening_balances",
     "record_fee",
     "record_refund",
     "record_refund_failed",
@@ -49,6 +75,9 @@ __all__ = [
     "set_earning_terms",
     "set_payouts_blocked",
     "settle_payout",
+    "statement_lines",
+    "trial_balance",
+    "verify",
     "win_dispute",
     "write_off",
 ]

@@ -20,6 +20,8 @@ from infra.queries.ledger import (
 )
 from tests.integration.ledger.books import DAY, DEFAULTS, NOW, Books
 
+pytestmark = pytest.mark.usefixtures("proved")
+
 
 def lot(books: Books, charge_id: str) -> EarningLot:
     books.session.expire_all()
