@@ -27,10 +27,11 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker
 from activities.journal import Journal
 from activities.parts import WorkerParts, open_worker_parts
 from activities.slices import activities_on_queues
-from domain.ids import sweep_workflow_id
+from domain.ids import PAYOUT_BATCH, sweep_workflow_id
 from infra.settings import Settings, SettingsError, load_settings
 from infra.telemetry import configure_logging
-from infra.temporal import connect, ensure_schedule
+from infra.temporal import connect, ensure_schedule, ensure_weekly
+from workflows.payouts.messages import BatchOrder
 from workflows.queues import Queue, queue_name
 from workflows.runner import SWEEPS, WORKFLOWS, workflow_runner
 
@@ -133,6 +134,7 @@ async def run(settings: Settings, queues: Sequence[Queue]) -> None:
             parts = stack.enter_context(open_worker_parts(settings, client))
         if Queue.WORKFLOWS in queues:
             await _ensure_sweeps(client, settings)
+            await _ensure_payouts(client, settings)
         for worker in build_workers(client, settings, queues, parts):
             await stack.enter_async_context(worker)
         log.info("worker ready", queues=[queue.value for queue in queues], pid=os.getpid())
@@ -154,6 +156,21 @@ async def _ensure_sweeps(client: Client, settings: Settings) -> None:
             every=timedelta(seconds=settings.sweep_interval_seconds),
             note=sweep.note,
         )
+
+
+async def _ensure_payouts(client: Client, settings: Settings) -> None:
+    workflow_id = f"{settings.task_queue_prefix}{PAYOUT_BATCH}"
+    await ensure_weekly(
+        client,
+        schedule_id=workflow_id,
+        workflow="PayoutBatch",
+        order=BatchOrder(),
+        workflow_id=workflow_id,
+        task_queue=queue_name(Queue.WORKFLOWS, prefix=settings.task_queue_prefix),
+        weekday=settings.payout_weekday,
+        hour=settings.payout_hour,
+        note="Pay out every creator who may be paid out",
+    )
 
 
 def _runtime(settings: Settings) -> Runtime | None:

@@ -10,6 +10,7 @@ from activities.auditing import AuditActivities
 from activities.mail import SendActivities
 from activities.media import MediaActivities
 from activities.parts import WorkerParts
+from activities.payouts import BatchActivities
 from activities.posts import PostActivities
 from workflows.queues import Queue
 
@@ -21,6 +22,7 @@ def activities_on_queues(parts: WorkerParts) -> dict[Queue, list[Activity]]:
         AuditActivities(parts.engine),
         AccountActivities(parts),
         MediaActivities(parts),
+        BatchActivities(parts.settings, parts.engine, parts.temporal),
         PostActivities(parts.settings, parts.engine, parts.temporal),
         SendActivities(parts.settings, parts.engine),
     )

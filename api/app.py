@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from api import docs, health
 from api.admin import audit_log
+from api.admin import payouts as admin_payouts
 from api.admin import posts as admin_posts
 from api.admin import users as admin_users
 from api.auth import (
@@ -30,6 +31,8 @@ from api.contract.layers import install_layers
 from api.creators import applications, creator_settings, follows, profiles
 from api.media import bulk, delivery, events, items, playback, uploads
 from api.parts import open_parts
+from api.payouts import accounts as payout_accounts
+from api.payouts import items as payouts
 from api.posts import comments, lists, reactions, timing
 from api.posts import items as posts
 from api.problems import install_problem_handlers
@@ -47,6 +50,7 @@ TAGS = [
     {"name": "posts", "description": "Write posts, publish them in time, read and like them."},
     {"name": "comments", "description": "What people say to posts."},
     {"name": "creators", "description": "Find and follow creators, and become one."},
+    {"name": "payouts", "description": "What creators have, and how it is paid out to them."},
     {
         "name": "admin",
         "description": "For staff: accounts, roles, applications, and the audit log.",
@@ -62,7 +66,8 @@ ROUTERS = (
     *(own_lists, creator_settings, follows, applications),
     *(registering, signing_in, sessions, passwords, emails, keys),
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
-    *(admin_users, admin_posts, audit_log),
+    *(payouts, payout_accounts),
+    *(admin_users, admin_posts, admin_payouts, audit_log),
     *(health, docs),
 )
 

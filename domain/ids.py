@@ -65,9 +65,9 @@ def payout_workflow_id(payout_id: str) -> str:
     return f"payout:{payout_id}"
 
 
-def payout_batch_workflow_id(day: str) -> str:
-    """`day`: ISO 8601, of the batch."""
-    return f"payout-batch:{day}"
+PAYOUT_BATCH = "payout-batch"
+"""Of the schedule of batches; a run adds its time to it. Of two runs on one day, both mean the
+same payouts."""
 
 
 def refund_workflow_id(refund_id: str) -> str:

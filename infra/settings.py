@@ -260,6 +260,16 @@ class Settings(BaseSettings):
     access_cache_ttl_seconds: float = Field(default=5, ge=0)
     """How long decisions for lists are remembered; 0: not at all."""
 
+    # --- payouts -------------------------------------------------------------------------
+    payout_weekday: int = Field(default=1, ge=0, le=6)
+    """Of the weekly payout: 0 is Sunday, as cron counts."""
+    payout_hour: int = Field(default=6, ge=0, le=23)
+    """UTC."""
+    payout_review_first: bool = True
+    """Whether staff look at a creator's first payout before it is sent."""
+    payout_review_minimums: int = Field(default=50, ge=1)
+    """Staff look at a payout of so many times the least one of its currency."""
+
     # --- workers -------------------------------------------------------------------------
     worker_media_slots: int = 2
     worker_io_slots: int = 8

@@ -25,9 +25,11 @@ from temporalio.client import (
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
+    ScheduleRange,
     ScheduleSpec,
     ScheduleUpdate,
     ScheduleUpdateInput,
@@ -162,11 +164,62 @@ async def ensure_schedule(
             overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=10)
         ),
     )
+    await _keep_schedule(client, schedule_id, schedule)
+
+
+async def ensure_weekly(
+    client: Client,
+    *,
+    schedule_id: str,
+    workflow: str,
+    order: object,
+    workflow_id: str,
+    task_queue: str,
+    weekday: int,
+    hour: int,
+    note: str,
+) -> None:
+    """Create a schedule that starts a run once a week, or bring an existing one to these values.
+
+    One that was paused stays paused, and so does one whose last run failed: whoever has looked
+    resumes it. A tick that was missed, because the server was away, is made up for within a day.
+
+    Args:
+        weekday: 0 is Sunday.
+        hour: UTC.
+    """
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            workflow,
+            order,
+            id=workflow_id,
+            task_queue=task_queue,
+            execution_timeout=timedelta(days=6),
+            static_summary=OperatorText(note),
+        ),
+        spec=ScheduleSpec(
+            calendars=[
+                ScheduleCalendarSpec(
+                    day_of_week=[ScheduleRange(weekday)], hour=[ScheduleRange(hour)]
+                )
+            ]
+        ),
+        policy=SchedulePolicy(
+            overlap=ScheduleOverlapPolicy.SKIP,
+            catchup_window=timedelta(days=1),
+            pause_on_failure=True,
+        ),
+    )
+    await _keep_schedule(client, schedule_id, schedule)
+
+
+async def _keep_schedule(client: Client, schedule_id: str, schedule: Schedule) -> None:
     try:
         await client.create_schedule(schedule_id, schedule)
     except ScheduleAlreadyRunningError:
 
-        def bring_up_to_date(_: ScheduleUpdateInput) -> ScheduleUpdate:
+        def bring_up_to_date(found: ScheduleUpdateInput) -> ScheduleUpdate:
+            schedule.state = found.description.schedule.state
             return ScheduleUpdate(schedule=schedule)
 
         await client.get_schedule_handle(schedule_id).update(bring_up_to_date)

@@ -11,6 +11,10 @@ from workflows.mail.send import SendMail
 from workflows.media.delete import DeleteMedia
 from workflows.media.ingest import IngestMedia
 from workflows.media.sweep import SweepMedia
+from workflows.payouts.batch import PayoutBatch
+from workflows.payouts.connect import Onboard
+from workflows.payouts.payout import Payout
+from workflows.payouts.sweep import SweepPayouts
 from workflows.posts.publish import PublishPost
 from workflows.posts.sweep import SweepPosts
 
@@ -18,6 +22,7 @@ WORKFLOWS = (
     *(IngestMedia, DeleteMedia, SweepMedia),
     *(SendMail, SweepAccounts),
     *(PublishPost, SweepPosts),
+    *(Payout, PayoutBatch, Onboard, SweepPayouts),
 )
 """One line a slice."""
 
@@ -34,6 +39,7 @@ class Sweep:
 SWEEPS = (
     Sweep("accounts", "SweepAccounts", "Start unsent mails, remove what has expired"),
     Sweep("media", "SweepMedia", "Expire abandoned uploads, start what a crash left unstarted"),
+    Sweep("payouts", "SweepPayouts", "Release earnings that are due, start unstarted payouts"),
     Sweep("posts", "SweepPosts", "Publish what is overdue, tend what is due soon"),
 )
 

@@ -82,6 +82,7 @@ LOCATED = frozenset(
         "createUpload",
         "deleteMedia",
         "reprocessMedia",
+        "requestPayout",
         "retryRendition",
     )
 )
@@ -90,7 +91,7 @@ PROVING = frozenset(
     ("answerSecondFactor", "refreshSession", "signIn", "signInWithPasskey"),
 )
 """Operations that take a proof and no token: a wrong one is a 401."""
-LACKING = frozenset(("getMyApplication", "removeTotp"))
+LACKING = frozenset(("getMyApplication", "getPayoutAccount", "removeTotp"))
 """Operations on what a caller may have one of, or none."""
 RUNNING_OUT = frozenset(
     (

@@ -144,8 +144,6 @@ class Payout(Base):
     transfer_id: Mapped[str | None] = mapped_column(unique=True)
     stripe_payout_id: Mapped[str | None] = mapped_column(unique=True)
     reversal_id: Mapped[str | None] = mapped_column(unique=True)
-    reversal_refusals: Mapped[int] = mapped_column(server_default=text("0"))
-    """How often Stripe has refused to reverse the transfer."""
     arrival_at: Mapped[Moment | None]
     """When Stripe expects it at the bank."""
     created_at: Mapped[CreatedAt]

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 
 from domain.ledger.accounts import AccountKind
 from domain.ledger.postings import EarningDefaults, SaleFacts, SaleSource
+from domain.payouts.review import ReviewPolicy
 from infra.db import transaction
 from infra.ids import new_id
 from infra.models import ConnectedAccount, EarningLot, Payout, User
 from infra.queries.ledger import open_dispute, record_refund, record_sale, release_due
 from infra.queries.ledger.posting import balance_of
+from infra.queries.payouts import opening
 
 DEFAULTS = EarningDefaults(fee_bps=2000, hold_days=7)
 DAY = timedelta(days=1)
@@ -102,6 +104,18 @@ class Earner:
         with transaction(self.engine) as session:
             session.add(account)
         return account
+
+    def in_review(self) -> str:
+        """A payout of all there is, which waits for staff. Returns its id."""
+        payout_id, now = new_id(), datetime.now(UTC)
+        with transaction(self.engine) as session:
+            opening.ask_for_payout(
+                session, payout_id=payout_id, creator_id=self.id, currency=None, at=now
+            )
+            opening.open_payout(
+                session, payout_id, at=now, platform_minor=10**9, policy=ReviewPolicy()
+            )
+        return payout_id
 
     def balances(self) -> dict[str, int]:
         """Of the creator's accounts that are not at zero, and what is cleared for payouts."""

@@ -12,6 +12,8 @@ import pytest
 from domain.auth import SessionMode
 from domain.media.rejections import RejectionCode
 from domain.media.states import IngestStep, MediaState, RenditionKind, Visibility, may_move
+from domain.payouts.eligibility import Refusal
+from domain.payouts.states import NEXT, PayoutState
 from domain.posts import Audience, PostState
 from infra.models import Base
 from infra.settings import Settings
@@ -23,6 +25,7 @@ from tests.harness.pages import (
     MEDIA,
     OPERATIONS,
     PAGES,
+    PAYOUTS,
     POSTS,
     README,
     ROOT,
@@ -137,6 +140,14 @@ def test_every_kind_of_rendition_is_explained_with_who_may_fetch_it() -> None:
 def test_every_audience_and_state_of_a_post_is_explained() -> None:
     assert set(POSTS.table("audience")) == set(Audience)
     assert set(POSTS.table("state")) == set(PostState)
+
+
+def test_every_state_and_refusal_of_a_payout_is_explained() -> None:
+    assert list(PAYOUTS.table("refusal")) == list(Refusal)
+    table = PAYOUTS.table("state")
+    assert set(table) == set(PayoutState)
+    for state, (_, following) in table.items():
+        assert set(re.findall(r"`(\w+)`", following)) == NEXT[PayoutState(state)], state
 
 
 def test_every_mode_and_limit_is_explained() -> None:

@@ -1,5 +1,5 @@
-"""Whether an account may be given money; accounts of which Stripe says neither country nor
-currency yet; and how often a reversal was refused.
+"""Whether an account may be given money, and accounts of which Stripe says neither country nor
+currency yet.
 
 Revision 0017, after 0016.
 """
@@ -29,14 +29,9 @@ def upgrade() -> None:
         op.alter_column(
             "connected_accounts", column, existing_type=sa.String(length=length), nullable=True
         )
-    op.add_column(
-        "payouts",
-        sa.Column("reversal_refusals", sa.Integer(), server_default=sa.text("0"), nullable=False),
-    )
 
 
 def downgrade() -> None:
-    op.drop_column("payouts", "reversal_refusals")
     op.execute(
         "UPDATE connected_accounts SET country = COALESCE(country, 'XX'), "
         "default_currency = COALESCE(default_currency, 'XXX')"

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.e2e.api.walk import admin, auth, creators, factors, media, posts, service, users
+from tests.e2e.api.walk import (
+    admin,
+    auth,
+    creators,
+    factors,
+    media,
+    payouts,
+    posts,
+    service,
+    users,
+)
 from tests.e2e.api.walk.rows import Row
 
-SLICES = (admin, auth, factors, media, posts, users, creators, service)
+SLICES = (admin, auth, factors, media, posts, users, creators, payouts, service)
 ROWS: list[Row[Any]] = [row for module in SLICES for row in module.ROWS]
 OPERATIONS = sorted({row.operation for row in ROWS})
 WITHOUT_OPERATION = service.WITHOUT_OPERATION

@@ -1,0 +1,1 @@
+"""What creators have, their payouts, and the accounts that those go to."""
