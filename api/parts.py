@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
+from api.access_log import AccessLog
 from api.auth.tokens import TokenKeys
 from api.starting import RunStarter
 from infra.access_changes import AccessChanges
@@ -48,6 +49,7 @@ class Parts:
     account_keys: KeyRing
     relying_party: RelyingParty
     passwords: Passwords
+    access_log: AccessLog
 
     @staticmethod
     def now() -> datetime:
@@ -93,6 +95,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             account_keys=KeyRing(settings.account_master_keys),
             relying_party=RelyingParty.of(settings),
             passwords=passwords,
+            access_log=AccessLog(engine),
         )
 
 

@@ -52,6 +52,12 @@ class MailKind(StrEnum):
     """It was released or returned; what it was for is available again."""
     PAYOUT_ACCOUNT = "payout_account"
     """Stripe asks a creator for something, or pays nothing out to them any more."""
+    REFUND = "refund"
+    """To a fan: a payment goes back to them, or did not arrive."""
+    SALE_REFUNDED = "sale_refunded"
+    """To a creator, unless they did it themselves."""
+    DISPUTE = "dispute"
+    """To a creator: a fan disputes a payment at their bank, or that is decided."""
 
 
 class SessionEnd(StrEnum):

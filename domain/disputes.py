@@ -201,13 +201,19 @@ def check_may_decide(state: DisputeState, decided: Answer | None, wanted: Answer
 
     Raises:
         Conflict: `dispute_answered`; evidence is there or the dispute is over. Or
-            `dispute_decided`, otherwise.
+            `dispute_decided`, otherwise. Or `inquiry_not_accepted`: an inquiry is given in to
+            by a refund.
     """
     if decided is wanted:
         return
     if not state.needs_answer:
         raise Conflict(
             "This dispute does not wait for an answer.", code="dispute_answered", state=state.value
+        )
+    if wanted is Answer.ACCEPT and state.is_inquiry:
+        raise Conflict(
+            "This is an inquiry only. To give in to it, refund the payment.",
+            code="inquiry_not_accepted",
         )
     if decided is not None:
         raise Conflict(

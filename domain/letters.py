@@ -21,6 +21,8 @@ FORGOTTEN_PATH = "/forgot-password"
 SECURITY_PATH = "/settings/security"
 POST_PATH = "/posts"
 PAYOUTS_PATH = "/settings/payouts"
+PURCHASES_PATH = "/purchases"
+EARNINGS_PATH = "/earnings"
 
 WHAT_HAPPENED: Mapping[str, str] = {
     SecurityEvent.PASSWORD_CHANGED: "Your password was changed.",
@@ -97,6 +99,9 @@ class MailFacts:
     Of a security notice: `event` (a `SecurityEvent`), and where known `device` and `ip`.
     Of a decision on an application: `state`, and with a rejection `reason` and `again_at`.
     Of a post that was taken down or is shown again: its `state`, `post_id` and the `reason`.
+    Of a refund: its `amount`, its `state` (`made` or `failed`) and whose sale it was (`creator`);
+    of a refunded sale its `amount`; of a dispute its `amount` and `state`: `opened`, `won` or
+    `lost`.
     Of a payout: its `amount` as people write it, and where it failed what that means (`why`).
     Of an account that was shut or opened again: its `state`, `suspended` or `reinstated`, and
     the `reason`."""
@@ -130,6 +135,12 @@ def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
             return _account_moderated(mail, url)
         case MailKind.PAYOUT_PAID | MailKind.PAYOUT_FAILED | MailKind.PAYOUT_ACCOUNT:
             return _payout(mail, url)
+        case MailKind.REFUND:
+            return _refund(mail, url)
+        case MailKind.SALE_REFUNDED:
+            return _sale_refunded(mail, url)
+        case MailKind.DISPUTE:
+            return _dispute(mail, url)
 
 
 def _verify(mail: MailFacts, url: str, key: bytes) -> Letter:
@@ -338,6 +349,78 @@ def _payout(mail: MailFacts, url: str) -> Letter:
             Link("Your payouts", f"{url}{PAYOUTS_PATH}"),
             "If you did not set up payouts, somebody else uses your account. Set a new password:",
             Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
+        ),
+    )
+
+
+def _refund(mail: MailFacts, url: str) -> Letter:
+    amount, creator = mail.facts.get("amount"), mail.facts.get("creator")
+    if mail.facts.get("state") == "failed":
+        subject = "Your refund did not arrive"
+        said = (
+            f"your bank did not take the refund of {amount} that we sent, as happens when a card "
+            "was closed. The money is safe with us. Our staff will get in touch with you."
+        )
+    else:
+        subject = "You get a payment back"
+        said = (
+            f"{amount} that you paid to {creator} goes back to the card you paid with. Banks take "
+            "up to ten days to show it."
+        )
+    return Letter(
+        subject,
+        (
+            f"Hello {mail.handle},",
+            said,
+            Link("Your purchases", f"{url}{PURCHASES_PATH}"),
+            "If you did not make this payment, somebody else uses your account:",
+            Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
+        ),
+    )
+
+
+def _sale_refunded(mail: MailFacts, url: str) -> Letter:
+    return Letter(
+        "A sale was refunded",
+        (
+            f"Hello {mail.handle},",
+            f"{mail.facts.get('amount')} of one of your sales went back to the fan. Your share of "
+            "it was taken from your earnings, and ours from us.",
+            Link("Your earnings", f"{url}{EARNINGS_PATH}"),
+            "Our staff did that, or our payment processor. If it was not right, please tell us.",
+        ),
+    )
+
+
+_DISPUTES: Mapping[str, tuple[str, str]] = {
+    "opened": (
+        "A fan disputes a payment",
+        "a fan has told their bank that they do not recognise a payment of {amount} to you, or did "
+        "not get what it was for. The bank took it back for now, so your share of it is held. We "
+        "answer the bank with what we know. That may take up to three months.",
+    ),
+    "won": (
+        "A disputed payment is yours again",
+        "the bank has decided that the payment of {amount} was right. Your share of it is yours "
+        "again.",
+    ),
+    "lost": (
+        "A disputed payment was taken back",
+        "the bank has decided that the fan gets their {amount} back. Your share of it is gone from "
+        "your earnings, and the fan has lost what it was for.",
+    ),
+}
+
+
+def _dispute(mail: MailFacts, url: str) -> Letter:
+    subject, said = _DISPUTES[mail.facts.get("state", "opened")]
+    return Letter(
+        subject,
+        (
+            f"Hello {mail.handle},",
+            said.format(amount=mail.facts.get("amount")),
+            Link("Your earnings", f"{url}{EARNINGS_PATH}"),
+            "If it was not a sale of yours, please tell us.",
         ),
     )
 

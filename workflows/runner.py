@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.accounts.sweep import SweepAccounts
+from workflows.disputes.dispute import Dispute
 from workflows.mail.send import SendMail
 from workflows.media.delete import DeleteMedia
 from workflows.media.ingest import IngestMedia
@@ -17,12 +18,15 @@ from workflows.payouts.payout import Payout
 from workflows.payouts.sweep import SweepPayouts
 from workflows.posts.publish import PublishPost
 from workflows.posts.sweep import SweepPosts
+from workflows.refunds.refund import Refund
+from workflows.refunds.sweep import SweepRefunds
 
 WORKFLOWS = (
     *(IngestMedia, DeleteMedia, SweepMedia),
     *(SendMail, SweepAccounts),
     *(PublishPost, SweepPosts),
     *(Payout, PayoutBatch, Onboard, SweepPayouts),
+    *(Refund, SweepRefunds, Dispute),
 )
 """One line a slice."""
 

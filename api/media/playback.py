@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, BackgroundTasks, Response
 
 from api import API_PREFIX
 from api.answers import json_answer
 from api.auth.callers import AnyCaller
+from api.auth.origin import RequestOrigin
 from api.media import schemas
 from api.media.addresses import storyboard, streamed, urls_expire_at
 from api.media.managing import audit_staff_view
@@ -17,6 +18,7 @@ from api.media.views import access_json, rendition_json
 from api.parts import ApiParts
 from api.problems import PROBLEMS
 from domain.errors import Invalid
+from infra.models.refunds import AccessedItem
 from infra.queries.access import open_media
 
 router = APIRouter(prefix=API_PREFIX, tags=["playback"], responses=PROBLEMS)
@@ -24,7 +26,11 @@ router = APIRouter(prefix=API_PREFIX, tags=["playback"], responses=PROBLEMS)
 
 @router.post("/media/{media_id}/playback", operation_id="startPlayback")
 async def start_playback(
-    media_id: UUID, caller: AnyCaller, parts: ApiParts
+    media_id: UUID,
+    caller: AnyCaller,
+    parts: ApiParts,
+    origin: RequestOrigin,
+    background: BackgroundTasks,
 ) -> schemas.PlaybackBody:
     """Short-lived addresses of the whole media, if this viewer may see it.
 
@@ -37,6 +43,17 @@ async def start_playback(
     opened.require_allowed()
     published_generation(opened.media)
     await audit_staff_view(parts, opened, "media.played")
+    viewer, item_id = opened.viewer, opened.media.id
+    if parts.access_log.is_news(viewer, opened.decision, AccessedItem.MEDIA, item_id, now):
+        background.add_task(
+            parts.access_log.note,
+            viewer,
+            creator_id=opened.media.owner_id,
+            item=AccessedItem.MEDIA,
+            item_id=item_id,
+            origin=origin,
+            at=now,
+        )
     base = f"{parts.settings.api_public_url.rstrip('/')}{API_PREFIX}/media/{media_id}"
     token = start_ticket(parts, opened, session_id=caller.session_id, now=now)
     return schemas.PlaybackBody(

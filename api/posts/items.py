@@ -5,10 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from starlette.background import BackgroundTask
 
 from api import API_PREFIX
 from api.answers import json_answer
 from api.auth.callers import AnyCaller, SignedIn, SignedInCaller
+from api.auth.origin import origin_of
 from api.contract.bulk import BulkAnswer, for_each
 from api.etags import IfMatch, require_if_match
 from api.media.views import access_json
@@ -19,6 +21,7 @@ from api.posts.views import post_answer
 from api.posts.writing import create_post, delete_post, edit_post
 from api.problems import PROBLEMS
 from domain.errors import Invalid
+from infra.models.refunds import AccessedItem
 from infra.queries.access.posts import decide_posts, open_post
 
 router = APIRouter(prefix=API_PREFIX, tags=["posts"], responses=PROBLEMS)
@@ -45,7 +48,19 @@ async def get(post_id: UUID, request: Request, caller: AnyCaller, parts: ApiPart
     now = parts.now()
     opened = await open_post(parts.reads, caller=caller, post_id=str(post_id), now=now)
     await audit_staff_view(parts, request, [opened], action="post.viewed")
-    return post_answer(parts, opened, now=now)
+    answer = post_answer(parts, opened, now=now)
+    viewer = opened.viewer
+    if parts.access_log.is_news(viewer, opened.decision, AccessedItem.POST, opened.id, now):
+        answer.background = BackgroundTask(
+            parts.access_log.note,
+            viewer,
+            creator_id=opened.owner_id,
+            item=AccessedItem.POST,
+            item_id=opened.id,
+            origin=origin_of(request, parts.settings),
+            at=now,
+        )
+    return answer
 
 
 @router.patch("/posts/{post_id}", operation_id="editPost", response_model=schemas.PostBody)

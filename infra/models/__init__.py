@@ -35,8 +35,11 @@ from infra.models.media import BlockedHash, EncodedChunk, Media, Rendition, Uplo
 from infra.models.payment_methods import PaymentMethod, StripeCustomer
 from infra.models.payouts import ConnectedAccount, Payout, PayoutBatch, PayoutSkip
 from infra.models.posts import Comment, Post, PostLike, PostMedia
+from infra.models.reconcile import Reconciliation
+from infra.models.refunds import AccessEntry, Dispute, Refund
 
 __all__ = [
+    "AccessEntry",
     "AccountBalance",
     "AuditEntry",
     "AuditLink",
@@ -51,6 +54,7 @@ __all__ = [
     "Creator",
     "CreatorApplication",
     "CreatorMoney",
+    "Dispute",
     "EarningLot",
     "EncodedChunk",
     "Entitlement",
@@ -71,8 +75,10 @@ __all__ = [
     "Post",
     "PostLike",
     "PostMedia",
+    "Reconciliation",
     "RecoveryCode",
     "RefreshToken",
+    "Refund",
     "Rendition",
     "StripeCustomer",
     "Tier",

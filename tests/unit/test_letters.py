@@ -140,3 +140,22 @@ def test_what_a_client_says_of_itself_makes_no_letter_of_its_own() -> None:
     assert "<b>" not in notice.as_html()
     (line,) = [line for line in notice.as_text().splitlines() if line.startswith("Device: ")]
     assert len(line) < 120
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "subject"),
+    [
+        (MailKind.REFUND, "made", "You get a payment back"),
+        (MailKind.REFUND, "failed", "Your refund did not arrive"),
+        (MailKind.SALE_REFUNDED, "made", "A sale was refunded"),
+        (MailKind.DISPUTE, "opened", "A fan disputes a payment"),
+        (MailKind.DISPUTE, "won", "A disputed payment is yours again"),
+        (MailKind.DISPUTE, "lost", "A disputed payment was taken back"),
+    ],
+)
+def test_who_gets_or_loses_a_payment_hears_how_much(
+    kind: MailKind, state: str, subject: str
+) -> None:
+    written = letter(kind, state=state, amount="12.50 USD", creator="maker")
+    assert written.subject == subject
+    assert "12.50 USD" in written.as_text()

@@ -131,6 +131,7 @@ def test_what_has_no_date_waits_for_staff() -> None:
         (S.UNDER_REVIEW, None, "dispute_answered"),
         (S.WON, None, "dispute_answered"),
         (S.NEEDS_RESPONSE, Answer.SUBMIT, "dispute_decided"),
+        (S.WARNING_NEEDS_RESPONSE, None, "inquiry_not_accepted"),
     ],
 )
 def test_a_dispute_is_decided_once(state: S, decided: Answer | None, code: str) -> None:

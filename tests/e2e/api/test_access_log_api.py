@@ -1,0 +1,82 @@
+"""What fans open of what they have paid for is written down, after the answer, once an hour."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from sqlalchemy import Engine, select
+
+from domain.accounts import Role
+from infra.db import transaction
+from infra.models import AccessEntry, User
+from tests.e2e.api.published import Publisher
+from tests.harness.api import RunningApi
+from tests.harness.posts import MakePost
+from tests.harness.rows import Entitle, MakeUser
+
+AGENT = {"user-agent": "Firefox on Linux"}
+
+
+@pytest.fixture
+def creator(make_user: MakeUser) -> User:
+    return make_user(role=Role.CREATOR)
+
+
+@pytest.fixture
+def fan(make_user: MakeUser, creator: User, entitle: Entitle) -> User:
+    fan = make_user()
+    entitle(fan, creator_id=creator.id)
+    return fan
+
+
+def written(engine: Engine, *, least: int) -> list[AccessEntry]:
+    """What the log holds once it has so many entries: they come after the answer."""
+    until = time.monotonic() + 5
+    while True:
+        with transaction(engine) as session:
+            entries = list(session.scalars(select(AccessEntry).order_by(AccessEntry.at)))
+        if len(entries) >= least or time.monotonic() > until:
+            return entries
+        time.sleep(0.02)
+
+
+def test_an_opened_post_and_a_playback_are_written_down_once_an_hour(
+    api: RunningApi,
+    engine: Engine,
+    fan: User,
+    creator: User,
+    publish: Publisher,
+    make_post: MakePost,
+) -> None:
+    media = publish.image(creator)
+    post = make_post(creator, media=[media])
+    client = api.client(fan)
+    for _ in range(2):
+        assert client.get(f"/api/v1/posts/{post.id}", headers=AGENT).status_code == 200
+        played = client.post(f"/api/v1/media/{media.id}/playback", headers=AGENT)
+        assert played.status_code == 200, played.text
+    entries = written(engine, least=2)
+    # Unless the hour was over between the two rounds.
+    by_hour = {(each.item_type, each.item_id, each.hour) for each in entries}
+    assert len(by_hour) == len(entries)
+    assert {(each.item_type, each.item_id) for each in entries} == {
+        ("post", post.id),
+        ("media", media.id),
+    }
+    for each in entries:
+        assert (each.fan_id, each.creator_id) == (fan.id, creator.id)
+        assert each.agent == "Firefox on Linux"
+        assert each.address is not None
+
+
+def test_what_needs_no_right_is_not_written_down(
+    api: RunningApi, engine: Engine, fan: User, creator: User, make_post: MakePost
+) -> None:
+    public = make_post(creator, audience="public")
+    paid = make_post(creator)
+    for reader in (fan, creator):
+        assert api.client(reader).get(f"/api/v1/posts/{public.id}").status_code == 200
+    assert api.client(creator).get(f"/api/v1/posts/{paid.id}").status_code == 200
+    assert api.client(fan).get(f"/api/v1/posts/{paid.id}").status_code == 200
+    assert [each.item_id for each in written(engine, least=1)] == [paid.id]

@@ -1,0 +1,1 @@
+"""Disputes: following one to its end, and answering it."""
