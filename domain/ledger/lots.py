@@ -100,7 +100,6 @@ def next_return(lot: Lot, amount_minor: int) -> Parts:
     # A refund that failed may have left the parts a unit beside the proportions.
     tax = _within(
         tax_target - lot.returned.tax_minor,
-        least=amount_minor - left.commission_minor - left.share_minor,
         most=min(amount_minor, left.tax_minor),
     )
     net = amount_minor - tax
@@ -110,14 +109,15 @@ def next_return(lot: Lot, amount_minor: int) -> Parts:
     weights = [sale.commission_minor, sale.share_minor]
     commission = _within(
         split_by_weights(net_returned, weights)[0] - lot.returned.commission_minor,
-        least=net - left.share_minor,
         most=min(net, left.commission_minor),
     )
     return Parts(tax, commission, net - commission)
 
 
-def _within(wanted: int, *, least: int, most: int) -> int:
-    return max(least, 0, min(wanted, most))
+def _within(wanted: int, *, most: int) -> int:
+    # Never too little for the rest to bear: a sum up to the whole, in proportion, leaves the
+    # other part no more than it has.
+    return max(0, min(wanted, most))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from random import Random
 from typing import TypeVar
-
-from hypothesis import strategies as st
 
 from domain.ledger.accounts import AccountKind, JournalDraft, LotPart, Movement
 from domain.ledger.lots import Lot, Parts, Standing
@@ -113,8 +112,8 @@ def _moved(lot: Lot, moved: Movement) -> Lot:
 class Play:
     """Draws what happens next, and keeps what can still be taken back."""
 
-    def __init__(self, data: st.DataObject) -> None:
-        self.data, self.shelf, self.count = data, Shelf(), 0
+    def __init__(self, random: Random) -> None:
+        self.random, self.shelf, self.count = random, Shelf(), 0
         self.refunds: list[JournalDraft] = []
         self.disputes: list[JournalDraft] = []
         self.reserved: list[JournalDraft] = []
@@ -130,14 +129,14 @@ class Play:
         acts += [self.settle, self.reverse] if self.funded else []
         acts += [self.write_off] if self.shelf.of(AccountKind.DEBT) else []
         self.count += 1
-        self.data.draw(st.sampled_from(acts))()
+        self.random.choice(acts)()
         self.shelf.check()
 
     def up_to(self, most: int) -> int:
-        return self.data.draw(st.integers(1, most))
+        return self.random.randint(1, most)
 
     def some(self, items: list[Item]) -> Item:
-        return items.pop(self.data.draw(st.integers(0, len(items) - 1)))
+        return items.pop(self.random.randint(0, len(items) - 1))
 
     @property
     def name(self) -> str:
@@ -145,8 +144,8 @@ class Play:
 
     def sell(self) -> None:
         gross = self.up_to(2000)
-        tax = self.data.draw(st.integers(0, gross - 1))
-        bps = self.data.draw(st.sampled_from([0, 1500, 2000, 3333, 10_000]))
+        tax = self.random.randint(0, gross - 1)
+        bps = self.random.choice([0, 1500, 2000, 3333, 10_000])
         facts = SaleFacts(
             charge_id=self.name,
             creator_id="creator",
@@ -164,12 +163,12 @@ class Play:
         self.shelf.lots[self.name] = Lot(self.name, "creator", "USD", parts, released=False)
 
     def pay_fee(self) -> None:
-        amount = self.up_to(100) * self.data.draw(st.sampled_from([1, -1]))
+        amount = self.up_to(100) * self.random.choice([1, -1])
         self.shelf.apply(fee(txn_id=self.name, stripe_ref="ch", fee_minor=amount, currency="USD"))
 
     def release(self) -> None:
         waiting = [lot for lot in self.shelf.lots.values() if not lot.released]
-        due = waiting[: self.data.draw(st.integers(0, len(waiting)))]
+        due = waiting[: self.random.randint(0, len(waiting))]
         draft = release(due) if due else None
         for lot in due:
             self.shelf.lots[lot.id] = replace(lot, released=True)
@@ -177,7 +176,7 @@ class Play:
             self.shelf.settle_debt(self.shelf.apply(draft))
 
     def refund(self) -> None:
-        lot = self.data.draw(st.sampled_from(list(self.shelf.lots.values())))
+        lot = self.random.choice(list(self.shelf.lots.values()))
         if lot.returnable_minor:
             draft = refund(
                 refund_id=self.name,
@@ -198,13 +197,13 @@ class Play:
         self.shelf.settle_debt(self.shelf.apply(draft))
 
     def dispute(self) -> None:
-        lot = self.data.draw(st.sampled_from(list(self.shelf.lots.values())))
+        lot = self.random.choice(list(self.shelf.lots.values()))
         draft = dispute_opened(
             dispute_id=self.name,
             lot=lot,
             others=self.shelf.available(),
             amount_minor=self.up_to(lot.sale.gross_minor),
-            fee_minor=self.data.draw(st.sampled_from([0, 150])),
+            fee_minor=self.random.choice([0, 150]),
             stripe_ref="dp",
         )
         self.disputes.append(self.shelf.apply(draft))
@@ -214,7 +213,7 @@ class Play:
             self.some(self.disputes),
             dispute_id=self.name,
             standing=self.shelf.standing(),
-            fee_returned_minor=self.data.draw(st.sampled_from([0, 150])),
+            fee_returned_minor=self.random.choice([0, 150]),
             stripe_ref="dp",
         )
         self.shelf.settle_debt(self.shelf.apply(draft))
@@ -224,7 +223,7 @@ class Play:
             self.some(self.disputes),
             dispute_id=self.name,
             available=self.shelf.available(),
-            creator_fee_minor=self.data.draw(st.sampled_from([0, 150])),
+            creator_fee_minor=self.random.choice([0, 150]),
             stripe_ref="dp",
         )
         self.shelf.apply(draft)

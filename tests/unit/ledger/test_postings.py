@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -67,20 +68,23 @@ def test_each_refund_leaves_the_parts_within_a_unit_of_their_proportions(
             assert abs(gone - total * had / parts.gross_minor) <= 1
 
 
-@given(PARTS, st.data())
-def test_refunds_end_exactly_even_when_some_have_failed(parts: Parts, data: st.DataObject) -> None:
+@given(st.integers(0, 2**32))
+def test_refunds_end_exactly_even_when_some_have_failed(seed: int) -> None:
+    """Of small sales, where a unit is much: a failed one leaves the parts beside proportion."""
+    random = Random(seed)
+    parts = Parts(random.randint(0, 9), random.randint(0, 9), random.randint(1, 9))
     lot, made = lot_of(parts), list[Parts]()
-    for _ in range(data.draw(st.integers(0, 12))):
-        if data.draw(st.booleans()) and made:
-            failed = made.pop(data.draw(st.integers(0, len(made) - 1)))
+    for _ in range(30):
+        if made and random.random() < 0.5:
+            failed = made.pop(random.randrange(len(made)))
             lot = replace(lot, returned=lot.returned - failed)
         elif lot.returnable_minor:
-            made.append(next_return(lot, data.draw(st.integers(1, lot.returnable_minor))))
+            made.append(next_return(lot, random.randint(1, min(4, lot.returnable_minor))))
             lot = replace(lot, returned=lot.returned + made[-1])
-        assert min(lot.returned.tax_minor, lot.returned.commission_minor) >= 0
-        assert lot.returned.share_minor >= 0
-    rest = next_return(lot, lot.returnable_minor)
-    assert lot.returned + rest == parts
+            last, left = made[-1], parts - lot.returned
+            assert min(last.tax_minor, last.commission_minor, last.share_minor) >= 0
+            assert min(left.tax_minor, left.commission_minor, left.share_minor) >= 0
+    assert lot.returned + next_return(lot, lot.returnable_minor) == parts
 
 
 @pytest.mark.parametrize("amount", [-1, 1001])
@@ -122,10 +126,10 @@ def test_a_wrong_draft_is_refused(
 # --- any sequence ----------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.data())
-def test_whatever_happens_the_books_balance_and_lots_are_balances(data: st.DataObject) -> None:
-    play = Play(data)
-    for _ in range(data.draw(st.integers(1, 40))):
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32))
+def test_whatever_happens_the_books_balance_and_lots_are_balances(seed: int) -> None:
+    play = Play(Random(seed))
+    for _ in range(60):
         play.step()
     play.end()
