@@ -20,6 +20,7 @@ from infra.redis import make_valkey
 from infra.sandbox import Zygote, check_sandbox
 from infra.settings import Settings
 from infra.storage import Storage
+from infra.stripe import StripeGateway
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class WorkerParts:
     keys: KeyRing
     scratch: Scratch
     zygote: Zygote
+    gateway: StripeGateway
     temporal: Client
 
 
@@ -54,6 +56,8 @@ def open_worker_parts(settings: Settings, temporal: Client) -> Iterator[WorkerPa
         stack.callback(valkey.close)
         storage = Storage(settings)
         stack.callback(storage.close)
+        gateway = StripeGateway(settings, engine)
+        stack.callback(gateway.close)
         zygote = stack.enter_context(Zygote())
         yield WorkerParts(
             settings=settings,
@@ -66,5 +70,6 @@ def open_worker_parts(settings: Settings, temporal: Client) -> Iterator[WorkerPa
             keys=KeyRing(settings.media_master_keys),
             scratch=scratch,
             zygote=zygote,
+            gateway=gateway,
             temporal=temporal,
         )

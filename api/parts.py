@@ -17,7 +17,7 @@ from api.access_log import AccessLog
 from api.auth.tokens import TokenKeys
 from api.starting import RunStarter
 from infra.access_changes import AccessChanges
-from infra.db import make_async_engine
+from infra.db import make_async_engine, make_engine
 from infra.keyring import KeyRing
 from infra.limits import Limiter
 from infra.passwords import Passwords
@@ -26,6 +26,7 @@ from infra.reads import ReadPool
 from infra.redis import make_async_valkey
 from infra.settings import Settings
 from infra.storage import Storage
+from infra.stripe import StripeGateway
 from infra.temporal import connect
 from infra.webauthn import RelyingParty
 
@@ -50,6 +51,8 @@ class Parts:
     relying_party: RelyingParty
     passwords: Passwords
     access_log: AccessLog
+    gateway: StripeGateway
+    """Its methods block: call them in a thread."""
 
     @staticmethod
     def now() -> datetime:
@@ -78,6 +81,11 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         stack.callback(storage.close)
         passwords = Passwords(settings)
         stack.callback(passwords.close)
+        # The journal of orders to Stripe blocks as they do.
+        journal_engine = make_engine(settings, name="fansworld-api-orders")
+        stack.callback(journal_engine.dispose)
+        gateway = StripeGateway(settings, journal_engine)
+        stack.callback(gateway.close)
         yield Parts(
             settings=settings,
             token_keys=TokenKeys(settings),
@@ -96,6 +104,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             relying_party=RelyingParty.of(settings),
             passwords=passwords,
             access_log=AccessLog(engine),
+            gateway=gateway,
         )
 
 

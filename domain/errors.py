@@ -16,6 +16,7 @@
     ├── MediaRejected            permanent: the file itself is the cause
     ├── StepBlocked              permanent for retries: an operator has to decide
     └── Unavailable              an outside part did not answer; trying again may help
+        └── OutcomeUnknown       it was asked to do something, and may have done it
 
 The API maps this tree to problem details once (`api/problems.py`); activities map it to
 typed application errors once (`activities/errors.py`).
@@ -121,3 +122,10 @@ class StepBlocked(FansworldError):
 
 class Unavailable(FansworldError):
     code = "unavailable"
+
+
+class OutcomeUnknown(Unavailable):
+    """The request was sent and no answer came that says what became of it. Whoever tries again
+    has to send the same one, under the same key."""
+
+    code = "outcome_unknown"

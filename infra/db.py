@@ -20,14 +20,15 @@ from sqlalchemy.orm import Session
 from infra.settings import Settings
 
 
-def make_engine(settings: Settings) -> Engine:
+def make_engine(settings: Settings, *, name: str = "fansworld-worker") -> Engine:
+    """`name`: what the database shows of its connections."""
     return create_engine(
         settings.database_url,
         pool_size=settings.database_pool_size,
         max_overflow=settings.database_pool_size,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"application_name": "fansworld-worker"},
+        connect_args={"application_name": name},
     )
 
 

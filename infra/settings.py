@@ -46,6 +46,7 @@ def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
 
 
 NetworkList = Annotated[StrList, AfterValidator(_check_networks)]
+SecretList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_list)]
 IntList = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)]
 
 
@@ -269,6 +270,23 @@ class Settings(BaseSettings):
     """Whether staff look at a creator's first payout before it is sent."""
     payout_review_minimums: int = Field(default=50, ge=1)
     """Staff look at a payout of so many times the least one of its currency."""
+
+    # --- payments ------------------------------------------------------------------------
+    stripe_secret_key: SecretStr | None = None
+    """Without it nothing can be paid; all else works."""
+    stripe_api_base: str = ""
+    """Empty: Stripe's own address."""
+    stripe_webhook_secrets: SecretList = ()
+    """Of the endpoint for the platform's own events; several while one is being replaced."""
+    stripe_connect_webhook_secrets: SecretList = ()
+    """Of the endpoint for events of connected accounts."""
+    stripe_timeout_seconds: float = Field(default=30, gt=0, le=80)
+    """How long an answer is waited for."""
+    stripe_tax_enabled: bool = False
+    platform_fee_bps: int = Field(default=2000, ge=0, le=10_000)
+    """The platform's share of what a fan pays before tax, unless a creator has another."""
+    earnings_hold_days: int = Field(default=7, ge=0, le=365)
+    """How long earnings wait before they can be paid out, unless a creator has another."""
 
     # --- workers -------------------------------------------------------------------------
     worker_media_slots: int = 2

@@ -37,6 +37,7 @@ from infra.models.payouts import ConnectedAccount, Payout, PayoutBatch, PayoutSk
 from infra.models.posts import Comment, Post, PostLike, PostMedia
 from infra.models.reconcile import Reconciliation
 from infra.models.refunds import AccessEntry, Dispute, Refund
+from infra.models.stripe import StripeCall
 
 __all__ = [
     "AccessEntry",
@@ -80,6 +81,7 @@ __all__ = [
     "RefreshToken",
     "Refund",
     "Rendition",
+    "StripeCall",
     "StripeCustomer",
     "Tier",
     "TotpSecret",

@@ -70,6 +70,10 @@ MEDIA, OPERATIONS, ARCHITECTURE, DECISIONS = (
     for name in ("media", "operations", "architecture", "decisions")
 )
 ACCOUNTS, POSTS, API = (Page(ROOT / "docs" / f"{name}.md") for name in ("accounts", "posts", "api"))
-LEDGER = Page(ROOT / "docs" / "ledger.md")
-PAYOUTS = Page(ROOT / "docs" / "payouts.md")
-PAGES = (README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS, PAYOUTS, POSTS)
+LEDGER, PAYMENTS, PAYOUTS = (
+    Page(ROOT / "docs" / f"{name}.md") for name in ("ledger", "payments", "payouts")
+)
+PAGES = (
+    *(README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS),
+    *(PAYMENTS, PAYOUTS, POSTS),
+)

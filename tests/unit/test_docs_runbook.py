@@ -13,7 +13,10 @@ from domain.errors import FansworldError
 from infra.keyring import UnknownMasterKey, WrappedKeyDamaged
 from tests.harness.pages import OPERATIONS, ROOT
 
-RETRIED = {"Unavailable", "StepBlocked", "Conflict", "NotFound", "Invalid", "PreconditionFailed"}
+RETRIED = {
+    *("Unavailable", "OutcomeUnknown", "StepBlocked"),
+    *("Conflict", "NotFound", "Invalid", "PreconditionFailed"),
+}
 """Classes of our own errors that a step may end with; rejections end the run instead."""
 
 NOT_IN_STEPS = {
