@@ -10,7 +10,12 @@ from activities.auditing import AuditActivities
 from activities.mail import SendActivities
 from activities.media import MediaActivities
 from activities.parts import WorkerParts
-from activities.payouts import BatchActivities
+from activities.payouts import (
+    BatchActivities,
+    ConnectActivities,
+    ReturnActivities,
+    SendingActivities,
+)
 from activities.posts import PostActivities
 from workflows.queues import Queue
 
@@ -23,6 +28,9 @@ def activities_on_queues(parts: WorkerParts) -> dict[Queue, list[Activity]]:
         AccountActivities(parts),
         MediaActivities(parts),
         BatchActivities(parts.settings, parts.engine, parts.temporal),
+        ConnectActivities(parts.engine, parts.gateway),
+        ReturnActivities(parts.engine, parts.gateway),
+        SendingActivities(parts.settings, parts.engine, parts.gateway),
         PostActivities(parts.settings, parts.engine, parts.temporal),
         SendActivities(parts.settings, parts.engine),
     )

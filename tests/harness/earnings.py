@@ -118,10 +118,14 @@ class Earner:
         return payout_id
 
     def balances(self) -> dict[str, int]:
-        """Of the creator's accounts that are not at zero, and what is cleared for payouts."""
+        """Of the creator's accounts that are not at zero."""
         with transaction(self.engine) as session:
             found = {kind.value: self._balance(session, kind) for kind in _SHOWN}
         return {kind: amount for kind, amount in found.items() if amount}
+
+    def platform(self, kind: AccountKind) -> int:
+        with transaction(self.engine) as session:
+            return self._balance(session, kind)
 
     def _balance(self, session: Session, kind: AccountKind) -> int:
         return balance_of(session, kind, currency=self.currency, creator_id=self.id)
@@ -143,5 +147,4 @@ _SHOWN = (
     AccountKind.DISPUTE_HOLD,
     AccountKind.PAYOUT_IN_FLIGHT,
     AccountKind.DEBT,
-    AccountKind.PAYOUT_CLEARING,
 )

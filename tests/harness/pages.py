@@ -70,10 +70,10 @@ MEDIA, OPERATIONS, ARCHITECTURE, DECISIONS = (
     for name in ("media", "operations", "architecture", "decisions")
 )
 ACCOUNTS, POSTS, API = (Page(ROOT / "docs" / f"{name}.md") for name in ("accounts", "posts", "api"))
-EARNINGS, LEDGER, PAYMENTS, PAYOUTS = (
-    Page(ROOT / "docs" / f"{name}.md") for name in ("earnings", "ledger", "payments", "payouts")
+LEDGER, PAYMENTS, PAYOUTS = (
+    Page(ROOT / "docs" / f"{name}.md") for name in ("ledger", "payments", "payouts")
 )
 PAGES = (
     *(README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS),
-    *(EARNINGS, PAYMENTS, PAYOUTS, POSTS),
+    *(PAYMENTS, PAYOUTS, POSTS),
 )

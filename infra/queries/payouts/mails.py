@@ -10,20 +10,23 @@ from sqlalchemy.orm import Session
 from domain.auth import MailKind
 from domain.ids import derived_id
 from domain.money import Money
+from domain.payouts.eligibility import SENTENCES
 from infra.models import ConnectedAccount, Mail, Payout, User
 
 _WHY = {
+    **{refusal.value: sentence for refusal, sentence in SENTENCES.items()},
     "rejected_by_staff": "Our staff did not let it go. Please ask us why.",
-    "payout_refused": "Your bank account does not take it. Please look at your bank details.",
     "transfer_refused": "Your payout account does not take it. Please look at what it lacks.",
+    "payout_refused": "Your bank account does not take it. Please look at your bank details.",
 }
+_SENT_BACK = "Your bank sent it back. Please look at your bank details."
 _BACK = "The amount is available again."
 
 
 def tell_of_payout(session: Session, payout: Payout, kind: MailKind, *, at: datetime) -> None:
     """Once for each payout and kind. Who has no verified address is told nothing."""
     assert payout.amount_minor is not None
-    why = _WHY.get(payout.reason or "", "Your bank sent it back. Please look at your bank details.")
+    why = _WHY.get(payout.reason or "", _SENT_BACK)
     _write_once(
         session,
         payout.creator_id,

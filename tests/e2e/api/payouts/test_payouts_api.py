@@ -120,6 +120,8 @@ def test_money_moves_after_a_fresh_proof_only(office: Office, earner: Earner) ->
             update(AuthSession).values(proved_at=datetime.now(UTC) - timedelta(hours=1))
         )
     assert code_of(ask(mine(office))) == (403, "step_up_required")
+    account = mine(office).post(f"{ME}/payout-account", json={"country": "US"})
+    assert code_of(account) == (403, "step_up_required")
 
 
 def test_payouts_come_in_pages(office: Office, earner: Earner) -> None:

@@ -12,7 +12,6 @@ from tests.e2e.api.walk import (
     admin,
     auth,
     creators,
-    earnings,
     factors,
     media,
     payouts,
@@ -22,7 +21,7 @@ from tests.e2e.api.walk import (
 )
 from tests.e2e.api.walk.rows import Row
 
-SLICES = (admin, auth, factors, media, posts, users, creators, payouts, earnings, service)
+SLICES = (admin, auth, factors, media, posts, users, creators, payouts, service)
 ROWS: list[Row[Any]] = [row for module in SLICES for row in module.ROWS]
 OPERATIONS = sorted({row.operation for row in ROWS})
 WITHOUT_OPERATION = service.WITHOUT_OPERATION

@@ -73,6 +73,12 @@ ROWS: list[Row[Any]] = [
         earner,
     ),
     Row(
+        "openPayoutAccount",
+        lambda case: case.client.post(f"{ME}/payout-account", json={"country": "US"}),
+        # Those who may are told that there is no Stripe here.
+        each(403, anonymous=401, other_creator=503, owner=503),
+    ),
+    Row(
         "listPayouts",
         lambda case: case.client.get(f"{ADMIN}/payouts"),
         each(403, anonymous=401, moderator=SHOWN, admin=SHOWN),

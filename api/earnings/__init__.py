@@ -1,1 +1,0 @@
-"""What creators earned, and what is told of it each year."""

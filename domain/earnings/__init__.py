@@ -1,1 +1,0 @@
-"""What creators earned: days, monthly statements, and what tax offices are told each year."""

@@ -1,1 +1,0 @@
-"""What creators earned, as the ledger says: nothing here is counted in another way."""
