@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Engine
+import psycopg
+from sqlalchemy import Engine, text
 
 from devstack.databases import clone_template, empty_tables
 from devstack.postgres import Postgres
 from devstack.stack import Stack, settings_from
-from infra.db import make_engine
+from infra.db import make_engine, transaction
 from infra.settings import Settings
 
 
@@ -32,6 +34,30 @@ def own_postgres(run_dir: Path) -> Iterator[dict[str, str]]:
         shutil.rmtree(run_dir, ignore_errors=True)
 
 
+SIMULATED_CLOCK = """
+CREATE TABLE simulated_clock (moment timestamptz NOT NULL);
+INSERT INTO simulated_clock VALUES (now());
+CREATE FUNCTION public.now() RETURNS timestamptz
+    LANGUAGE sql STABLE AS 'SELECT moment FROM public.simulated_clock';
+CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz
+    LANGUAGE sql STABLE AS 'SELECT moment FROM public.simulated_clock';
+DO $$
+DECLARE each record;
+BEGIN
+    FOR each IN
+        SELECT d.adrelid::regclass AS owner, a.attname AS name
+        FROM pg_attrdef d
+        JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+        WHERE pg_get_expr(d.adbin, d.adrelid) IN ('now()', 'clock_timestamp()')
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER %I SET DEFAULT public.now()', each.owner, each.name);
+    END LOOP;
+    EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database());
+END $$;
+"""
+"""The database's clock is one of ours: names are looked for among Postgres' own functions last."""
+
+
 class ProcessDatabase:
     """One process's database: cloned once, emptied before each world.
 
@@ -40,8 +66,15 @@ class ProcessDatabase:
 
     def __init__(self, environment: Mapping[str, str], number: int) -> None:
         url = clone_template(environment["DATABASE_URL"], f"player_{number}")
+        with psycopg.connect(url.replace("+psycopg", "", 1)) as connection:
+            connection.execute(SIMULATED_CLOCK)
         self.settings: Settings = settings_from({**environment, "DATABASE_URL": url})
         self.engine: Engine = make_engine(self.settings)
+
+    def keep_time(self, moment: datetime) -> None:
+        """Have the database's clock show it."""
+        with transaction(self.engine) as session:
+            session.execute(text("UPDATE simulated_clock SET moment = :moment"), {"moment": moment})
 
     def empty(self) -> None:
         empty_tables(self.engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,9 @@ class ActivityDesk:
     def __init__(self, server: SimulatedTemporal, ready: ReadyWork, worker: ActivityWorker) -> None:
         self._server, self._ready = server, ready
         self.worker = worker
+        self.troubles: Counter[str] = Counter()
+        """What activities failed with, and how often. Not a part of the history: messages may
+        name what nobody chose."""
 
     def offer(self, task: ActivityTask) -> None:
         """Let a worker have it."""
@@ -73,6 +77,8 @@ class ActivityDesk:
     def _finish(self, task: ActivityTask, outcome: Payload | Failure) -> None:
         answer = ResolveActivity(seq=task.order.seq)
         name = task.order.activity_type
+        if isinstance(outcome, Failure):
+            self.troubles[f"{name}: {outcome.message}"] += 1
         if isinstance(outcome, Payload):
             answer.result.completed.result.CopyFrom(outcome)
             self._resolve(task, f"ACTIVITY_TASK_COMPLETED {name}", answer)

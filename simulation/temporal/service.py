@@ -36,7 +36,8 @@ class Waiting:
         self._arrived = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._waits)
+        """Of those that go on waiting: who was let go, or gave up, leaves when its task runs."""
+        return sum(not future.done() for _, future in self._waits)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         if not condition():
@@ -50,9 +51,9 @@ class Waiting:
 
     def look(self) -> None:
         """Let go on whoever has waited for what is so now."""
-        for wait in [each for each in self._waits if each[0]()]:
-            wait[1].set_result(None)
-            self._forget(wait)
+        for condition, future in self._waits:
+            if not future.done() and condition():
+                future.set_result(None)
 
     async def somebody(self) -> None:
         """Return once somebody waits."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -8,6 +10,8 @@ from infra.db import transaction
 from infra.models import AuditEntry
 from infra.queries.audit import record
 from simulation.database import ProcessDatabase, own_postgres
+
+LATER = datetime(2035, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
 def test_a_world_sees_nothing_of_the_one_before_not_even_what_is_insert_only(
@@ -37,3 +41,24 @@ def test_a_world_sees_nothing_of_the_one_before_not_even_what_is_insert_only(
 def entries(database: ProcessDatabase) -> int:
     with transaction(database.engine) as session:
         return session.scalar(select(func.count()).select_from(AuditEntry)) or 0
+
+
+def test_the_clock_of_the_database_shows_what_it_is_told(
+    simulation_environment: Mapping[str, str],
+) -> None:
+    database = ProcessDatabase(simulation_environment, 2)
+    database.keep_time(LATER)
+    with transaction(database.engine) as session:
+        clocks = session.execute(select(func.now(), func.clock_timestamp())).one()
+        entry = AuditEntry(
+            actor_name="ada",
+            action="media.held",
+            subject_type="media",
+            subject_id="m1",
+            detail={},
+        )
+        record(session, entry)
+        session.flush()
+        session.refresh(entry)
+    database.close()
+    assert {*clocks, entry.at} == {LATER}
