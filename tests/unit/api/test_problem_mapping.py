@@ -27,6 +27,7 @@ EXPECTED = {
     "MediaRejected": 422,
     "RateLimited": 429,
     "Unavailable": 503,
+    "OutcomeUnknown": 503,
 }
 
 
