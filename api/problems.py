@@ -63,6 +63,12 @@ class PreconditionRequired(FansworldError):
     code = "precondition_required"
 
 
+class IdempotencyKeyMissing(FansworldError):
+    """A request that moves money came without an `Idempotency-Key`."""
+
+    code = "idempotency_key_missing"
+
+
 class FieldError(BaseModel):
     """One value that breaks a rule."""
 
@@ -144,6 +150,7 @@ _STATUS: tuple[tuple[type[FansworldError], int], ...] = (
     (Gone, 410),
     (PreconditionFailed, 412),
     (PreconditionRequired, 428),
+    (IdempotencyKeyMissing, 400),
     (TooLarge, 413),
     (UnsupportedType, 415),
     (QuotaExceeded, 409),

@@ -26,10 +26,11 @@ Json = dict[str, Any]
 DESCRIPTION = """
 Errors are problem details (RFC 9457) with a stable `code`. Lists are pages: `limit`, an opaque
 `cursor`, and `{data, next_cursor, has_more}`. Edits need `If-Match` with the ETag of what was
-read. A `POST` with an `Idempotency-Key` counts once, however often it is sent.
+read. A `POST` with an `Idempotency-Key` counts once, however often it is sent;
+where money moves it has to have one.
 """
 PROBLEMS = {
-    "400": "The body can't be read.",
+    "400": "The body can't be read, or an `Idempotency-Key` is missing that has to be there.",
     "401": "Nobody is signed in, or the sign-in or what proves it does not count (any more).",
     "402": "Locked; `offers` say what would open it.",
     "403": "Known to the caller, but not theirs to do; or a foreign site has made a browser ask.",
@@ -93,6 +94,8 @@ PROVING = frozenset(
 """Operations that take a proof and no token: a wrong one is a 401."""
 LACKING = frozenset(("getMyApplication", "getPayoutAccount", "removeTotp"))
 """Operations on what a caller may have one of, or none."""
+KEYED = frozenset(("requestPayout",))
+"""Operations that move money, and need an `Idempotency-Key`."""
 RUNNING_OUT = frozenset(
     (
         "addPasskey",
@@ -141,6 +144,10 @@ _KEY_PARAMETER: Json = {
     "get the first one's answer. Of no effect where nobody is signed in.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
+_REQUIRED = (
+    "Chosen by the client, such as a UUID: new for each thing to pay for, and the same when the "
+    "request is repeated, so that nothing is paid twice."
+)
 
 
 def build_document(app: FastAPI, tags: list[dict[str, str]]) -> Json:
@@ -156,7 +163,10 @@ def build_document(app: FastAPI, tags: list[dict[str, str]]) -> Json:
     components = document["components"]
     components["headers"] = HEADERS
     components["responses"] = {f"Problem{status}": _problem(status) for status in PROBLEMS}
-    components["parameters"] = {"IdempotencyKey": _KEY_PARAMETER}
+    components["parameters"] = {
+        "IdempotencyKey": _KEY_PARAMETER,
+        "RequiredKey": {**_KEY_PARAMETER, "required": True, "description": _REQUIRED},
+    }
     components["securitySchemes"][ACCESS_COOKIE_SCHEME] = _COOKIE_SCHEME
     _add_problem_schema(components["schemas"])
     for path, method, operation in operations_of(document):
@@ -206,7 +216,8 @@ def _describe(operation: Json, path: str, method: str, *, schemas: Json) -> None
         for status in _problems_of(operation, path, method):
             responses.setdefault(status, {"$ref": f"#/components/responses/Problem{status}"})
     if takes_key(method.upper(), path):
-        reference = {"$ref": "#/components/parameters/IdempotencyKey"}
+        name = "RequiredKey" if operation["operationId"] in KEYED else "IdempotencyKey"
+        reference = {"$ref": f"#/components/parameters/{name}"}
         operation.setdefault("parameters", []).append(reference)
     for content in operation.get("requestBody", {}).get("content", {}).values():
         if "example" not in content and "examples" not in content:
@@ -220,7 +231,7 @@ def _problems_of(operation: Json, path: str, method: str) -> list[str]:
     has_ticket = "token" in names
     asks_who = "security" in operation or has_ticket
     holds = {
-        "400": has_body,
+        "400": has_body or name in KEYED,
         "401": asks_who or name in PROVING,
         "402": any(subject in path for subject in ("{media_id}", "{post_id}", "{comment_id}")),
         "403": asks_who or changes,

@@ -18,8 +18,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from typing import Annotated
 
 import structlog
+from fastapi import Depends
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -30,7 +32,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import API_PREFIX
 from api.auth.callers import named_caller
 from api.parts import Parts
-from api.problems import problem_of, problem_response
+from api.problems import IdempotencyKeyMissing, problem_of, problem_response
 from domain.access import Caller
 from domain.errors import FansworldError, Invalid, Unauthenticated, Unavailable
 from infra.db import async_transaction
@@ -97,6 +99,22 @@ class Idempotency:
             await self._app(scope, again, send)
             return
         await _carry_out(self._app, parts, claimed, scope=scope, receive=again, send=send)
+
+
+def _required_key(request: Request) -> str:
+    key = request.headers.get(KEY_HEADER)
+    if key is None:
+        raise IdempotencyKeyMissing(
+            "Send an Idempotency-Key, such as a UUID, that is new for each thing to pay for and "
+            "the same when the request is repeated: then nothing is paid twice."
+        )
+    return key
+
+
+IdempotencyKeyRequired = Annotated[str, Depends(_required_key)]
+"""For routes that move money, which refuse a request without a key. Ids of rows can be made from
+it and the caller, so that a repeat finds the row even where no answer was kept. Name the
+operation in `KEYED` (`api/contract/document.py`) as well."""
 
 
 def takes_key(method: str, path: str) -> bool:

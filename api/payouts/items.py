@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from api import API_PREFIX
 from api.auth.callers import SignedInCaller
 from api.auth.standing import FreshCaller
+from api.contract.idempotency import IdempotencyKeyRequired
 from api.parts import ApiParts
 from api.payouts import schemas
 from api.payouts.views import balance_body, payout_body
@@ -65,7 +66,7 @@ async def request_payout(
     fresh: FreshCaller,
     caller: SignedInCaller,
     parts: ApiParts,
-    idempotency_key: Annotated[str, Header(min_length=1, max_length=255, include_in_schema=False)],
+    idempotency_key: IdempotencyKeyRequired,
 ) -> schemas.PayoutBody:
     """Be paid out now all that is available, and not wait for the weekly payout.
 

@@ -8,7 +8,7 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from api.app import create_app
-from api.contract.document import operations_of
+from api.contract.document import KEYED, operations_of
 from api.contract.examples import NoExample, example_of
 from tests.unit.api.test_tokens_unit import SEED, settings
 
@@ -81,17 +81,28 @@ def test_headers_of_answers_are_named(name: str, status: str, headers: set[str])
     assert set(OPERATIONS[name][2]["responses"][status].get("headers", {})) == headers
 
 
-def test_posts_take_an_idempotency_key_where_it_is_of_effect() -> None:
-    reference = {"$ref": "#/components/parameters/IdempotencyKey"}
-    with_key = {
+def with_key(parameter: str) -> set[str]:
+    reference = {"$ref": f"#/components/parameters/{parameter}"}
+    return {
         name for name, (*_, each) in OPERATIONS.items() if reference in each.get("parameters", [])
     }
-    assert with_key == {
+
+
+def test_posts_take_an_idempotency_key_where_it_is_of_effect() -> None:
+    may, must = with_key("IdempotencyKey"), with_key("RequiredKey")
+    assert not may & must
+    assert may | must == {
         name
         for name, (path, method, _) in OPERATIONS.items()
         if method == "post" and not path.startswith("/api/v1/auth/")
     } - {"startPlayback", "batchAccess", "batchPostAccess", "signUploadParts"}
-    assert "createUpload" in with_key
+    assert "createUpload" in may
+
+
+def test_what_moves_money_needs_an_idempotency_key() -> None:
+    assert with_key("RequiredKey") == KEYED
+    assert all("400" in responses(name) for name in KEYED)
+    assert DOCUMENT["components"]["parameters"]["RequiredKey"]["required"] is True
 
 
 def test_both_ways_to_sign_in_are_described() -> None:

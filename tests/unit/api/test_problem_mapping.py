@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import api.problems
-from api.problems import PreconditionRequired, status_of
+from api.problems import IdempotencyKeyMissing, PreconditionRequired, status_of
 from domain import errors
 from domain.errors import FansworldError
 from domain.media.rejections import RejectionCode
@@ -58,6 +58,7 @@ def test_each_error_has_its_status(name: str) -> None:
 def test_an_error_of_another_layer_has_the_status_of_its_base() -> None:
     assert status_of(NoSuchUpload("gone")) == 404
     assert status_of(PreconditionRequired("say which")) == 428
+    assert status_of(IdempotencyKeyMissing("send one")) == 400
     assert status_of(FansworldError("unforeseen")) == 500
 
 
