@@ -58,6 +58,8 @@ class MailKind(StrEnum):
     """To a creator, unless they did it themselves."""
     DISPUTE = "dispute"
     """To a creator: a fan disputes a payment at their bank, or that is decided."""
+    SUBSCRIPTION = "subscription"
+    """To a fan: what becomes of their subscription, or that they were given one."""
 
 
 class SessionEnd(StrEnum):

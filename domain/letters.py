@@ -12,6 +12,7 @@ from domain.accounts import ApplicationState
 from domain.auth import MailKind
 from domain.mails import SecurityEvent, mail_token
 from domain.posts import PostState
+from domain.subscriptions.notices import notice_text
 
 VERIFY_PATH = "/verify-email"
 CHANGE_EMAIL_PATH = "/change-email"
@@ -20,6 +21,7 @@ LOGIN_PATH = "/login"
 FORGOTTEN_PATH = "/forgot-password"
 SECURITY_PATH = "/settings/security"
 POST_PATH = "/posts"
+SUBSCRIPTIONS_PATH = "/settings/subscriptions"
 PAYOUTS_PATH = "/settings/payouts"
 PURCHASES_PATH = "/purchases"
 EARNINGS_PATH = "/earnings"
@@ -104,7 +106,8 @@ class MailFacts:
     `lost`.
     Of a payout: its `amount` as people write it, and where it failed what that means (`why`).
     Of an account that was shut or opened again: its `state`, `suspended` or `reinstated`, and
-    the `reason`."""
+    the `reason`.
+    Of a subscription: see `domain/subscriptions/notices.py`."""
 
 
 def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
@@ -141,6 +144,8 @@ def letter_for(mail: MailFacts, *, app_url: str, key: bytes) -> Letter:
             return _sale_refunded(mail, url)
         case MailKind.DISPUTE:
             return _dispute(mail, url)
+        case MailKind.SUBSCRIPTION:
+            return _subscription(mail, url)
 
 
 def _verify(mail: MailFacts, url: str, key: bytes) -> Letter:
@@ -421,6 +426,21 @@ def _dispute(mail: MailFacts, url: str) -> Letter:
             said.format(amount=mail.facts.get("amount")),
             Link("Your earnings", f"{url}{EARNINGS_PATH}"),
             "If it was not a sale of yours, please tell us.",
+        ),
+    )
+
+
+def _subscription(mail: MailFacts, url: str) -> Letter:
+    subject, said = notice_text(mail.facts)
+    link = Link("Your subscriptions", f"{url}{SUBSCRIPTIONS_PATH}")
+    return Letter(
+        subject,
+        (
+            f"Hello {mail.handle},",
+            *said,
+            link,
+            "If you did not subscribe, somebody else uses your account. Set a new password:",
+            Link("Set a new password", f"{url}{FORGOTTEN_PATH}"),
         ),
     )
 

@@ -38,6 +38,7 @@ from infra.models.posts import Comment, Post, PostLike, PostMedia
 from infra.models.reconcile import Reconciliation
 from infra.models.refunds import AccessEntry, Dispute, Refund
 from infra.models.stripe import StripeCall
+from infra.models.subscriptions import Gift, Subscription, SubscriptionEvent, TrialUse
 
 __all__ = [
     "AccessEntry",
@@ -61,6 +62,7 @@ __all__ = [
     "Entitlement",
     "Follow",
     "FormerHandle",
+    "Gift",
     "IdempotencyRecord",
     "Journal",
     "JournalEntry",
@@ -83,8 +85,11 @@ __all__ = [
     "Rendition",
     "StripeCall",
     "StripeCustomer",
+    "Subscription",
+    "SubscriptionEvent",
     "Tier",
     "TotpSecret",
+    "TrialUse",
     "Upload",
     "User",
 ]
