@@ -17,6 +17,7 @@ from activities.payouts import (
     SendingActivities,
 )
 from activities.posts import PostActivities
+from activities.stripe_events import EventActivities
 from workflows.queues import Queue
 
 Activity = Callable[..., Any]
@@ -32,6 +33,7 @@ def activities_on_queues(parts: WorkerParts) -> dict[Queue, list[Activity]]:
         ReturnActivities(parts.engine, parts.gateway),
         SendingActivities(parts.settings, parts.engine, parts.gateway),
         PostActivities(parts.settings, parts.engine, parts.temporal),
+        EventActivities(parts.settings, parts.engine, parts.gateway, parts.temporal),
         SendActivities(parts.settings, parts.engine),
     )
     served: dict[Queue, list[Activity]] = {

@@ -36,6 +36,7 @@ from api.payouts import items as payouts
 from api.posts import comments, lists, reactions, timing
 from api.posts import items as posts
 from api.problems import install_problem_handlers
+from api.stripe_events import receiving
 from api.users import account, own_lists
 from infra.settings import Settings
 
@@ -55,6 +56,7 @@ TAGS = [
         "name": "admin",
         "description": "For staff: accounts, roles, applications, and the audit log.",
     },
+    {"name": "webhooks", "description": "For Stripe, which delivers its events here."},
     {"name": "health", "description": "For probes and monitoring."},
 ]
 
@@ -68,7 +70,7 @@ ROUTERS = (
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
     *(payouts, payout_accounts),
     *(admin_users, admin_posts, admin_payouts, audit_log),
-    *(health, docs),
+    *(receiving, health, docs),
 )
 
 

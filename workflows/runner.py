@@ -20,6 +20,7 @@ from workflows.posts.publish import PublishPost
 from workflows.posts.sweep import SweepPosts
 from workflows.refunds.refund import Refund
 from workflows.refunds.sweep import SweepRefunds
+from workflows.stripe_events.sweep import SweepStripeEvents
 
 WORKFLOWS = (
     *(IngestMedia, DeleteMedia, SweepMedia),
@@ -27,6 +28,7 @@ WORKFLOWS = (
     *(PublishPost, SweepPosts),
     *(Payout, PayoutBatch, Onboard, SweepPayouts),
     *(Refund, SweepRefunds, Dispute),
+    SweepStripeEvents,
 )
 """One line a slice."""
 
@@ -45,6 +47,7 @@ SWEEPS = (
     Sweep("media", "SweepMedia", "Expire abandoned uploads, start what a crash left unstarted"),
     Sweep("payouts", "SweepPayouts", "Release earnings that are due, start unstarted payouts"),
     Sweep("posts", "SweepPosts", "Publish what is overdue, tend what is due soon"),
+    Sweep("stripe_events", "SweepStripeEvents", "Fetch events that did not come, tell of them"),
 )
 
 _PASSED_THROUGH = ("domain", "workflows", "pydantic", "pydantic_core", "annotated_types")

@@ -212,7 +212,7 @@ def _describe(operation: Json, path: str, method: str, *, schemas: Json) -> None
     responses = operation["responses"]
     # FastAPI's own form of a 422, which we never answer.
     responses.pop("422", None)
-    if path.startswith(API_PREFIX):
+    if path.startswith((API_PREFIX, "/webhooks/")):
         for status in _problems_of(operation, path, method):
             responses.setdefault(status, {"$ref": f"#/components/responses/Problem{status}"})
     if takes_key(method.upper(), path):

@@ -13,8 +13,8 @@ given up does not come back.
 *needs_fan* is what the card's holder settles while they are there: their bank wants to hear
 from them (3-D Secure), or what they typed is wrong.
 
-Of `fraudulent`, `lost_card`, `stolen_card` and their like the fan is told no more than of
-`generic_decline`: whoever holds a stolen card should not learn that it is known to be.
+Of `fraudulent`, `lost_card`, `stolen_card` and their like the fan is told no more than that the
+bank declined the card: whoever holds a stolen one should not learn that it is known to be.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from infra.models.payouts import ConnectedAccount, Payout, PayoutBatch, PayoutSk
 from infra.models.posts import Comment, Post, PostLike, PostMedia
 from infra.models.reconcile import Reconciliation
 from infra.models.refunds import AccessEntry, Dispute, Refund
-from infra.models.stripe import StripeCall
+from infra.models.stripe import StripeCall, StripeEvent, StripePoll
 from infra.models.subscriptions import Gift, Subscription, SubscriptionEvent, TrialUse
 
 __all__ = [
@@ -85,6 +85,8 @@ __all__ = [
     "Rendition",
     "StripeCall",
     "StripeCustomer",
+    "StripeEvent",
+    "StripePoll",
     "Subscription",
     "SubscriptionEvent",
     "Tier",

@@ -21,10 +21,9 @@ class Cards(Asking):
     def create_customer(
         self, *, key: str, op_id: str, at: datetime, workflow_id: str | None = None
     ) -> Customer:
-        """`op_id`: the user's id. Stripe is told nothing else of them."""
-        params: CustomerCreateParams = {
-            "metadata": op_metadata(op_id, "user", key=key, workflow_id=workflow_id)
-        }
+        """`op_id`: the user's id. Stripe is told nothing else of them. Whoever comes first may
+        make it, so that the run that does is not part of what is sent."""
+        params: CustomerCreateParams = {"metadata": op_metadata(op_id, "user", key=key)}
         return parsing.customer(
             self._order(
                 "/customers",

@@ -49,7 +49,7 @@ class Connect(Asking):
             },
             "capabilities": {"transfers": {"requested": True}},
             "settings": {"payouts": {"schedule": {"interval": "manual"}}},
-            "metadata": op_metadata(op_id, "connect", key=key, workflow_id=workflow_id),
+            "metadata": op_metadata(op_id, "connect", key=key),
         }
         if email is not None:
             params["email"] = email

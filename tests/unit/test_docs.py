@@ -15,8 +15,11 @@ from domain.media.states import IngestStep, MediaState, RenditionKind, Visibilit
 from domain.payouts.eligibility import Refusal
 from domain.payouts.states import NEXT, PayoutState
 from domain.posts import Audience, PostState
+from domain.stripe_calls import CallState
+from domain.stripe_events import POLLED, POLLED_OF_ACCOUNTS, EventState, ParkedBecause
 from infra.models import Base
 from infra.settings import Settings
+from infra.stripe.calls import API_VERSION
 from tests.harness.pages import (
     ACCOUNTS,
     API,
@@ -25,6 +28,7 @@ from tests.harness.pages import (
     MEDIA,
     OPERATIONS,
     PAGES,
+    PAYMENTS,
     PAYOUTS,
     POSTS,
     README,
@@ -281,3 +285,23 @@ def test_every_dependency_is_explained() -> None:
     belonging = {"pytest-asyncio", "pytest-randomly", "pytest-timeout", "pytest-xdist"}
     for name in set(quoted) - belonging:
         assert re.search(rf"(^|[ ,;]){re.escape(name)}($|[ ,;])", explained), name
+
+
+def test_every_state_of_an_event_is_explained() -> None:
+    tables = {frozenset(table) for table in (PAYMENTS.table("parked because"),)}
+    assert tables == {frozenset(ParkedBecause)}
+    assert {state.value for state in EventState} <= set(PAYMENTS.names)
+    assert {state.value for state in CallState} <= set(PAYMENTS.names)
+
+
+def test_every_event_to_subscribe_to_is_listed() -> None:
+    table = PAYMENTS.table("endpoint")
+    listed = {path: re.findall(r"`([a-z_.]+)`", cells[0]) for path, cells in table.items()}
+    assert listed == {
+        "/webhooks/stripe": list(POLLED),
+        "/webhooks/stripe/connect": list(POLLED_OF_ACCOUNTS),
+    }
+
+
+def test_the_pinned_version_is_said() -> None:
+    assert API_VERSION in PAYMENTS.names

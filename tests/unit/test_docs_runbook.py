@@ -33,6 +33,7 @@ NOT_IN_STEPS = {
     "infra/queries/uploads.py",
     "infra/queries/users",
     "infra/storage/buckets.py",
+    "infra/stripe/webhooks.py",
 }
 """Used by the API, by commands and at start-up only."""
 

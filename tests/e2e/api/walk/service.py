@@ -12,5 +12,16 @@ WITHOUT_OPERATION = {"/openapi.json", "/docs"}
 ROWS: list[Row[Any]] = [
     Row("live", lambda case: case.client.get("/livez"), each(200)),
     Row("ready", lambda case: case.client.get("/readyz"), each(200)),
+    # Who signs in counts for nothing there, and who can't sign as Stripe is refused.
+    Row(
+        "receiveStripeEvent",
+        lambda case: case.client.post("/webhooks/stripe", json={}),
+        each(422),
+    ),
+    Row(
+        "receiveStripeConnectEvent",
+        lambda case: case.client.post("/webhooks/stripe/connect", json={}),
+        each(422),
+    ),
     Row("metrics", lambda case: case.client.get("/metrics"), each(200)),
 ]
