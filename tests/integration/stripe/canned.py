@@ -22,6 +22,8 @@ class Asked:
     method: str
     path: str
     params: dict[str, str]
+    form: str
+    """The same as it was sent."""
     headers: Mapping[str, str]
 
     @property
@@ -74,7 +76,11 @@ class CannedStripe(stripe.HTTPClient):
         address = urlsplit(url)
         query = post_data if isinstance(post_data, str) else address.query
         asked = Asked(
-            method, address.path, dict(parse_qsl(query, keep_blank_values=True)), headers or {}
+            method,
+            address.path,
+            dict(parse_qsl(query, keep_blank_values=True)),
+            query,
+            headers or {},
         )
         self.asked.append(asked)
         assert self.script, f"nothing was to be asked, but {method} {url} was"
@@ -140,3 +146,211 @@ def intent(name: str = "pi_1", **fields: object) -> Json:
 
 def listed(*objects: Json, has_more: bool = False) -> Json:
     return {"object": "list", "data": list(objects), "has_more": has_more}
+
+
+def customer(name: str = "cus_1", **fields: object) -> Json:
+    return {"id": name, "object": "customer", "metadata": {}, **fields}
+
+
+def payment_method(name: str = "pm_1", **fields: object) -> Json:
+    card = {
+        "brand": "visa",
+        "last4": "4242",
+        "exp_month": 12,
+        "exp_year": 2030,
+        "fingerprint": "fp_1",
+        "country": "US",
+    }
+    return {
+        "id": name,
+        "object": "payment_method",
+        "type": "card",
+        "customer": "cus_1",
+        "card": card,
+        **fields,
+    }
+
+
+def setup_intent(name: str = "seti_1", **fields: object) -> Json:
+    return {
+        "id": name,
+        "object": "setup_intent",
+        "status": "requires_payment_method",
+        "client_secret": f"{name}_secret",
+        "customer": "cus_1",
+        "payment_method": None,
+        "last_setup_error": None,
+        "metadata": {},
+        **fields,
+    }
+
+
+def balance_transaction(name: str = "txn_1", **fields: object) -> Json:
+    return {
+        "id": name,
+        "object": "balance_transaction",
+        "type": "charge",
+        "reporting_category": "charge",
+        "source": "ch_1",
+        "amount": 1000,
+        "fee": 59,
+        "net": 941,
+        "currency": "usd",
+        "created": SECONDS,
+        "available_on": SECONDS + 172_800,
+        **fields,
+    }
+
+
+def charge(name: str = "ch_1", **fields: object) -> Json:
+    return {
+        "id": name,
+        "object": "charge",
+        "status": "succeeded",
+        "amount": 1000,
+        "amount_refunded": 0,
+        "currency": "usd",
+        "disputed": False,
+        "created": SECONDS,
+        "payment_intent": "pi_1",
+        "payment_method": "pm_1",
+        "payment_method_details": {"type": "card", "card": {"fingerprint": "fp_1"}},
+        "balance_transaction": balance_transaction(),
+        "metadata": {},
+        **fields,
+    }
+
+
+def dispute(name: str = "dp_1", **fields: object) -> Json:
+    return {
+        "id": name,
+        "object": "dispute",
+        "charge": "ch_1",
+        "payment_intent": "pi_1",
+        "amount": 1000,
+        "currency": "usd",
+        "status": "needs_response",
+        "reason": "fraudulent",
+        "created": SECONDS,
+        "evidence_details": {"due_by": SECONDS, "has_evidence": False, "submission_count": 0},
+        "is_charge_refundable": False,
+        "balance_transactions": [balance_transaction("txn_2", amount=-1000, net=-2500, fee=1500)],
+        "metadata": {},
+        **fields,
+    }
+
+
+def account(name: str = "acct_1", **fields: object) -> Json:
+    return {
+        "id": name,
+        "object": "account",
+        "charges_enabled": False,
+        "payouts_enabled": False,
+        "details_submitted": False,
+        "capabilities": {"transfers": "inactive"},
+        "requirements": {
+            "past_due": ["external_account"],
+            "currently_due": ["external_account", "tos_acceptance.date"],
+            "disabled_reason": "requirements.past_due",
+        },
+        "country": "DE",
+        "default_currency": "eur",
+        "metadata": {},
+        **fields,
+    }
+
+
+def account_link(**fields: object) -> Json:
+    url = "https://connect.stripe.com/setup/e/acct_1/x"
+    return {"object": "account_link", "url": url, "expires_at": SECONDS + 300, **fields}
+
+
+def transfer(name: str = "tr_1", **fields: object) -> Json:
+    return {
+        "id": name,
+        "object": "transfer",
+        "amount": 4000,
+        "amount_reversed": 0,
+        "currency": "usd",
+        "destination": "acct_1",
+        "transfer_group": "row-1",
+        "created": SECONDS,
+        "balance_transaction": "txn_3",
+        "metadata": {},
+        **fields,
+    }
+
+
+def reversal(name: str = "trr_1", **fields: object) -> Json:
+    return {
+        "id": name,
+        "object": "transfer_reversal",
+        "transfer": "tr_1",
+        "amount": 4000,
+        "currency": "usd",
+        "created": SECONDS,
+        "balance_transaction": "txn_4",
+        "metadata": {},
+        **fields,
+    }
+
+
+def payout(name: str = "po_1", **fields: object) -> Json:
+    return {
+        "id": name,
+        "object": "payout",
+        "status": "pending",
+        "amount": 4000,
+        "currency": "usd",
+        "created": SECONDS,
+        "arrival_date": SECONDS + 172_800,
+        "failure_code": None,
+        "failure_message": None,
+        "balance_transaction": "txn_5",
+        "failure_balance_transaction": None,
+        "automatic": False,
+        "metadata": {},
+        **fields,
+    }
+
+
+def balance() -> Json:
+    def some(*amounts: tuple[int, str]) -> list[Json]:
+        return [{"amount": amount, "currency": currency} for amount, currency in amounts]
+
+    available = some((500, "usd"), (-20, "eur"))
+    return {"object": "balance", "available": available, "pending": some((70, "usd"))}
+
+
+def event(name: str = "evt_1", **fields: object) -> Json:
+    return {
+        "id": name,
+        "object": "event",
+        "type": "refund.updated",
+        "created": SECONDS,
+        "data": {"object": refund()},
+        **fields,
+    }
+
+
+def tax_calculation(**fields: object) -> Json:
+    return {
+        "id": "taxcalc_1",
+        "object": "tax.calculation",
+        "amount_total": 1000,
+        "tax_amount_exclusive": 0,
+        "tax_amount_inclusive": 160,
+        "currency": "eur",
+        "expires_at": SECONDS + 86_400,
+        **fields,
+    }
+
+
+def tax_transaction(**fields: object) -> Json:
+    return {
+        "id": "tax_1",
+        "object": "tax.transaction",
+        "reference": "row-1",
+        "type": "transaction",
+        **fields,
+    }
