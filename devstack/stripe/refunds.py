@@ -122,6 +122,7 @@ def _refund(scope: Scope, charge: Obj, amount: int, params: Obj, card: Card) -> 
             },
             "type": "card",
         },
+        "failure_balance_transaction": None,
         "metadata": merged_metadata({}, params.get("metadata")),
         "payment_intent": charge["payment_intent"],
         "payment_method": charge["payment_method"],

@@ -98,7 +98,9 @@ class Fields:
         return self._need(name, list)
 
     def metadata(self) -> dict[str, str]:
-        held = self._data.get("metadata") or {}
+        held = self._data.get("metadata")
+        if held is None:
+            return {}
         return {str(name): str(value) for name, value in Fields(held, "metadata").whole.items()}
 
     @property

@@ -68,6 +68,8 @@ class Payments(Asking):
             "customer": customer_id,
             "payment_method": payment_method_id,
             "allowed_payment_method_types": ["card"],
+            # Otherwise the charge is not booked when the answer comes, and its fee not known.
+            "capture_method": "automatic",
             "confirm": True,
             "off_session": off_session,
             "metadata": op_metadata(
