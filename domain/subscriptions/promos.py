@@ -23,7 +23,7 @@ class PromoKind(StrEnum):
     PERCENT = "percent"
     """`value` in basis points."""
     AMOUNT = "amount"
-    """`value` in minor units, off each charge."""
+    """`value` in minor units of the creator's currency, off each charge."""
     TRIAL = "trial"
     """`value` in days without a charge."""
 

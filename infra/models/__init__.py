@@ -1,6 +1,6 @@
 """Tables, one module a slice. Import from here so that every table is known to Alembic."""
 
-from infra.models.access import Entitlement, Tier
+from infra.models.access import Entitlement
 from infra.models.accounts import (
     Block,
     Creator,
@@ -39,6 +39,7 @@ from infra.models.reconcile import Reconciliation
 from infra.models.refunds import AccessEntry, Dispute, Refund
 from infra.models.stripe import StripeCall, StripeEvent, StripePoll
 from infra.models.subscriptions import Gift, Subscription, SubscriptionEvent, TrialUse
+from infra.models.tiers import PromoCode, PromoRedemption, Tier, TierBundle, TierPriceChange
 
 __all__ = [
     "AccessEntry",
@@ -78,6 +79,8 @@ __all__ = [
     "Post",
     "PostLike",
     "PostMedia",
+    "PromoCode",
+    "PromoRedemption",
     "Reconciliation",
     "RecoveryCode",
     "RefreshToken",
@@ -90,6 +93,8 @@ __all__ = [
     "Subscription",
     "SubscriptionEvent",
     "Tier",
+    "TierBundle",
+    "TierPriceChange",
     "TotpSecret",
     "TrialUse",
     "Upload",

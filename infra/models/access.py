@@ -1,39 +1,12 @@
-"""Rights: who may see what, since when, until when. And the tiers that a right can be of."""
+"""Rights: who may see what, since when, until when."""
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import String
 
 from domain.access import GrantSource
-from infra.models.base import Base, Bytes64, CreatedAt, Id, Moment, one_of
-
-
-class Tier(Base):
-    """A level of subscription of one creator; a higher `rank` holds all that a lower one does."""
-
-    __tablename__ = "tiers"
-    __table_args__ = (
-        CheckConstraint("rank > 0", name="rank"),
-        CheckConstraint("price_minor >= 0", name="price_minor"),
-        Index(
-            "uq_tiers_creator_id_rank",
-            "creator_id",
-            "rank",
-            unique=True,
-            postgresql_where=text("archived_at IS NULL"),
-        ),
-    )
-
-    id: Mapped[Id] = mapped_column(primary_key=True)
-    creator_id: Mapped[Id] = mapped_column(ForeignKey("users.id"))
-    name: Mapped[str]
-    rank: Mapped[int]
-    price_minor: Mapped[Bytes64]
-    currency: Mapped[str] = mapped_column(String(3))
-    created_at: Mapped[CreatedAt]
-    archived_at: Mapped[Moment | None]
+from infra.models.base import Base, CreatedAt, Id, Moment, one_of
 
 
 class Entitlement(Base):

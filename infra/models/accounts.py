@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import String
 
 from domain.accounts import ApplicationState, Role
-from infra.models.base import Base, CreatedAt, Id, Moment, one_of
+from infra.models.base import Base, Bytes64, CreatedAt, Id, Moment, one_of
 
 _LIVE = "deleted_at IS NULL"
 
@@ -92,6 +92,10 @@ class Creator(Base):
     """A user who publishes."""
 
     __tablename__ = "creators"
+    __table_args__ = (
+        CheckConstraint("subscriber_discount_bps BETWEEN 0 AND 9000", name="discount_bps"),
+        CheckConstraint("tip_minimum_minor > 0", name="tip_minimum_minor"),
+    )
 
     user_id: Mapped[Id] = mapped_column(ForeignKey("users.id"), primary_key=True)
     watermark_enabled: Mapped[bool] = mapped_column(server_default=text("true"))
@@ -100,6 +104,12 @@ class Creator(Base):
     )
     """ISO 3166-1 alpha-2; viewers there see nothing of this creator."""
     follower_count: Mapped[int] = mapped_column(server_default=text("0"))
+    currency: Mapped[str] = mapped_column(String(3), server_default=text("'USD'"))
+    """Of all their tiers, codes and settings; stays once there are any."""
+    subscriber_discount_bps: Mapped[int] = mapped_column(server_default=text("0"))
+    """What subscribers pay less when they unlock something."""
+    tip_minimum_minor: Mapped[Bytes64 | None]
+    """Least tip, in their currency; null: the platform's."""
     created_at: Mapped[CreatedAt]
 
 

@@ -12,15 +12,11 @@ from sqlalchemy import Engine
 from domain.posts import Audience, PostState
 from infra.db import transaction
 from infra.ids import new_id
-from infra.models import Follow, Media, Post, PostMedia, Tier, User
+from infra.models import Follow, Media, Post, PostMedia, User
 
 
 class MakePost(Protocol):
     def __call__(self, owner: User, *, media: Sequence[Media] = ..., **columns: Any) -> Post: ...
-
-
-class MakeTier(Protocol):
-    def __call__(self, creator: User, *, rank: int) -> Tier: ...
 
 
 class FollowCreator(Protocol):
@@ -60,24 +56,6 @@ def make_post(engine: Engine) -> MakePost:
 
     def make(owner: User, *, media: Sequence[Media] = (), **columns: Any) -> Post:
         return write_post(engine, owner, media=media, **columns)
-
-    return make
-
-
-@pytest.fixture
-def make_tier(engine: Engine) -> MakeTier:
-    def make(creator: User, *, rank: int) -> Tier:
-        tier = Tier(
-            id=new_id(),
-            creator_id=creator.id,
-            name=f"Tier {rank}",
-            rank=rank,
-            price_minor=500 * rank,
-            currency="USD",
-        )
-        with transaction(engine) as session:
-            session.add(tier)
-        return tier
 
     return make
 

@@ -1,4 +1,4 @@
-"""Users and media to test with. Made and committed on `engine`, gone after the test."""
+"""Users, media and what is for sale. Made and committed on `engine`, gone after the test."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ from sqlalchemy import Engine
 from domain.access import GrantSource
 from domain.accounts import Role
 from domain.media.states import MediaKind, MediaState, Purpose
+from domain.subscriptions.promos import PromoDuration, PromoKind
 from infra.db import transaction
 from infra.ids import new_id
-from infra.models import Base, Creator, Entitlement, Media, User
+from infra.models import (
+    Base,
+    Creator,
+    Entitlement,
+    Media,
+    PromoCode,
+    Tier,
+    TierPriceChange,
+    User,
+)
 
 
 class MakeUser(Protocol):
@@ -28,6 +38,14 @@ class Entitle(Protocol):
     def __call__(
         self, fan: User, *, creator_id: str, media_id: str | None = ..., **columns: Any
     ) -> Entitlement: ...
+
+
+class MakeTier(Protocol):
+    def __call__(self, creator: User, *, rank: int = ..., **columns: Any) -> Tier: ...
+
+
+class MakePromo(Protocol):
+    def __call__(self, creator: User, **columns: Any) -> PromoCode: ...
 
 
 @pytest.fixture
@@ -89,6 +107,49 @@ def entitle(engine: Engine) -> Entitle:
         )
         _commit(engine, right)
         return right
+
+    return make
+
+
+@pytest.fixture
+def make_tier(engine: Engine) -> MakeTier:
+    """A tier of 5 USD a month for each rank, for sale, with the price in its history."""
+
+    def make(creator: User, *, rank: int = 1, **columns: Any) -> Tier:
+        values: dict[str, Any] = {
+            "name": f"Tier {rank}",
+            "price_minor": 500 * rank,
+            "currency": "USD",
+        }
+        tier = Tier(id=new_id(), creator_id=creator.id, rank=rank, **(values | columns))
+        _commit(engine, tier)
+        price = TierPriceChange(
+            tier_id=tier.id,
+            announced_at=tier.created_at,
+            price_minor=tier.price_minor,
+            effective_at=tier.created_at,
+        )
+        _commit(engine, price)
+        return tier
+
+    return make
+
+
+@pytest.fixture
+def make_promo(engine: Engine) -> MakePromo:
+    """A code that halves the first price of any tier, for everybody, once a fan."""
+
+    def make(creator: User, **columns: Any) -> PromoCode:
+        promo_id = new_id()
+        values: dict[str, Any] = {
+            "code": f"P{promo_id[-12:].upper()}",
+            "kind": PromoKind.PERCENT.value,
+            "value": 5_000,
+            "duration": PromoDuration.ONCE.value,
+        }
+        promo = PromoCode(id=promo_id, creator_id=creator.id, **(values | columns))
+        _commit(engine, promo)
+        return promo
 
     return make
 

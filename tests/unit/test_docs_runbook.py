@@ -30,6 +30,7 @@ NOT_IN_STEPS = {
     "infra/queries/creators",
     "infra/queries/payouts/reading.py",
     "infra/queries/posts",
+    "infra/queries/tiers",
     "infra/queries/uploads.py",
     "infra/queries/users",
     "infra/storage/buckets.py",

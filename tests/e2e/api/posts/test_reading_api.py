@@ -17,8 +17,8 @@ from infra.db import transaction
 from infra.models import AuditEntry, Block, Creator, Post, User
 from tests.e2e.api.published import Publisher
 from tests.harness.api import RunningApi, StartApi
-from tests.harness.posts import FollowCreator, MakePost, MakeTier
-from tests.harness.rows import Entitle, MakeUser
+from tests.harness.posts import FollowCreator, MakePost
+from tests.harness.rows import Entitle, MakeTier, MakeUser
 
 POSTS = "/api/v1/posts"
 NOW = datetime.now(UTC)

@@ -13,8 +13,8 @@ from infra.db import transaction
 from infra.models import AuditEntry, User
 from tests.e2e.api.published import Publisher
 from tests.harness.api import RunningApi
-from tests.harness.posts import MakePost, MakeTier
-from tests.harness.rows import MakeMedia, MakeUser
+from tests.harness.posts import MakePost
+from tests.harness.rows import MakeMedia, MakeTier, MakeUser
 
 POSTS = "/api/v1/posts"
 NOWHERE = "0192f0c1-e3f8-7b0d-9a4f-5f5d8e1c2b3a"

@@ -1,0 +1,1 @@
+"""What creators sell, as it is written, listed, quoted and redeemed."""
