@@ -52,18 +52,6 @@ async def tell_of_decision(client: Client, payout_id: str) -> str:
     return workflow_id
 
 
-async def tell_payout(client: Client, payout_id: str, *, event_type: str, object_id: str) -> str:
-    """Have the run look at Stripe, if there is one; returns the workflow's id."""
-    workflow_id = payout_workflow_id(payout_id)
-    handle = client.get_workflow_handle(workflow_id)
-    try:
-        await handle.signal(Payout.stripe_changed, args=[event_type, object_id])
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            raise
-    return workflow_id
-
-
 async def watch_account(
     client: Client,
     creator_id: str,

@@ -19,13 +19,6 @@ def account_id_of(session: Session, creator_id: str) -> str | None:
     )
 
 
-def creator_of(session: Session, account_id: str) -> str | None:
-    """Whose account this is; None where it is nobody's here."""
-    return session.scalar(
-        select(ConnectedAccount.creator_id).where(ConnectedAccount.account_id == account_id)
-    )
-
-
 def keep_account(
     session: Session, creator_id: str, account: Account, *, at: datetime
 ) -> ConnectedAccount:
