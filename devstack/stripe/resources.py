@@ -1,25 +1,41 @@
 """The modules of all resources. Importing them registers their routes and jobs."""
 
 from devstack.stripe import (
+    account_links,
+    accounts,
     balance,
     charges,
     customers,
     disputes,
     events,
+    external_accounts,
     payment_intents,
     payment_methods,
+    payouts,
     refunds,
+    setup_intents,
+    tax,
+    topups,
+    transfers,
     webhooks,
 )
 
 ALL = (
+    account_links,
+    accounts,
     balance,
     charges,
     customers,
     disputes,
     events,
+    external_accounts,
     payment_intents,
     payment_methods,
+    payouts,
     refunds,
+    setup_intents,
+    tax,
+    topups,
+    transfers,
     webhooks,
 )

@@ -4,41 +4,21 @@ however answers are lost."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from pydantic import SecretStr
-from sqlalchemy import Engine
 
 from devstack.stripe import Fault, LocalStripe
 from devstack.stripe.faults import FaultKind
-from devstack.stripe.inprocess import InProcessClient, client_of
+from devstack.stripe.inprocess import client_of
 from domain.charges.states import DeclineKind
 from domain.errors import NotFound, OutcomeUnknown, StepBlocked, Unavailable
 from infra.ids import new_id
-from infra.settings import Settings
 from infra.stripe import StripeGateway
 from infra.stripe.objects import PaymentIntent
+from tests.integration.stripe.canned import NOW
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def local() -> LocalStripe:
-    return LocalStripe(now=int(NOW.timestamp()), seed=new_id())
-
-
-@pytest.fixture
-def gateway(local: LocalStripe, settings: Settings, engine: Engine) -> StripeGateway:
-    keyed = settings.model_copy(update={"stripe_secret_key": SecretStr("sk_test_local")})
-    return StripeGateway(keyed, engine, http_client=InProcessClient(local))
-
-
-@pytest.fixture
-def fan(gateway: StripeGateway) -> str:
-    fan_id = new_id()
-    return gateway.create_customer(key=f"customer:{fan_id}", op_id=fan_id, at=NOW).id
 
 
 Pay = Callable[..., PaymentIntent]
