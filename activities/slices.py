@@ -7,9 +7,11 @@ from typing import Any
 
 from activities.accounts import AccountActivities
 from activities.auditing import AuditActivities
+from activities.charges import ChargeActivities, ChargeSweepActivities
 from activities.mail import SendActivities
 from activities.media import MediaActivities
 from activities.parts import WorkerParts
+from activities.payment_methods import CardActivities
 from activities.payouts import (
     BatchActivities,
     ConnectActivities,
@@ -27,6 +29,9 @@ def activities_on_queues(parts: WorkerParts) -> dict[Queue, list[Activity]]:
     slices = (
         AuditActivities(parts.engine),
         AccountActivities(parts),
+        ChargeActivities(parts.settings, parts.engine, parts.gateway),
+        ChargeSweepActivities(parts.settings, parts.engine, parts.gateway, parts.temporal),
+        CardActivities(parts.engine, parts.gateway),
         MediaActivities(parts),
         BatchActivities(parts.settings, parts.engine, parts.temporal),
         ConnectActivities(parts.engine, parts.gateway),

@@ -26,17 +26,21 @@ from api.auth import (
     step_up,
     totp,
 )
+from api.charges import lists as payments
 from api.contract.document import build_document
 from api.contract.layers import install_layers
 from api.creators import applications, creator_settings, follows, profiles
 from api.media import bulk, delivery, events, items, playback, uploads
 from api.parts import open_parts
+from api.payment_methods import cards
 from api.payouts import accounts as payout_accounts
 from api.payouts import items as payouts
 from api.posts import comments, lists, reactions, timing
 from api.posts import items as posts
 from api.problems import install_problem_handlers
 from api.stripe_events import receiving
+from api.tips import giving
+from api.unlocks import buying
 from api.users import account, own_lists
 from infra.settings import Settings
 
@@ -51,6 +55,9 @@ TAGS = [
     {"name": "posts", "description": "Write posts, publish them in time, read and like them."},
     {"name": "comments", "description": "What people say to posts."},
     {"name": "creators", "description": "Find and follow creators, and become one."},
+    {"name": "payments", "description": "Cards, and what was paid with them."},
+    {"name": "unlocks", "description": "Buy single posts for good."},
+    {"name": "tips", "description": "Give creators money."},
     {"name": "payouts", "description": "What creators have, and how it is paid out to them."},
     {
         "name": "admin",
@@ -70,6 +77,7 @@ ROUTERS = (
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
     *(payouts, payout_accounts),
     *(admin_users, admin_posts, admin_payouts, audit_log),
+    *(cards, payments, buying, giving),
     *(receiving, health, docs),
 )
 

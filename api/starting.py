@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 TEMPORAL_SECONDS = 3.0
@@ -22,6 +23,12 @@ OUTAGE_SECONDS = 5.0
 
 TEMPORAL_FAULTS = (RPCError, RuntimeError, TimeoutError)
 """RuntimeError is what the client raises when it can't connect."""
+
+PATIENCE_SECONDS = 10.0
+"""How long somebody is let wait for what a run has to say. Then it is told later: the run goes
+on, and its row says how it stands."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -39,19 +46,37 @@ class RunStarter:
         Args:
             what: `ingest`, `deletion` …; for the log, with `ids`.
         """
-        if time.monotonic() < self._retry_at:
-            start.close()
-            log.warning(f"{what}_left_to_sweep", why="away a moment ago", **ids)
-            return False
+        return await self._attempt(start, TEMPORAL_SECONDS, what, ids) is not None
+
+    async def hear(self, update: Coroutine[Any, Any, T], *, what: str, **ids: str) -> T | None:
+        """Await what a run has to say, which the call itself gives up after `PATIENCE_SECONDS`;
+        None where it has nothing to say yet, or can't be asked.
+
+        The row says then how things stand, and the sweep sees to it that there is a run.
+        """
         try:
-            async with asyncio.timeout(TEMPORAL_SECONDS):
-                await start
+            return await self._attempt(update, PATIENCE_SECONDS + TEMPORAL_SECONDS, what, ids)
+        except WorkflowUpdateFailedError as error:
+            log.warning(f"{what}_not_heard", why=str(error.cause), **ids)
+            return None
+
+    async def _attempt(
+        self, call: Coroutine[Any, Any, T], seconds: float, what: str, ids: dict[str, str]
+    ) -> T | None:
+        if time.monotonic() < self._retry_at:
+            call.close()
+            log.warning(f"{what}_left_to_sweep", why="away a moment ago", **ids)
+            return None
+        try:
+            async with asyncio.timeout(seconds):
+                return await call
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            log.info(f"{what}_goes_on", **ids)
         except TEMPORAL_FAULTS as error:
             log.warning(f"{what}_left_to_sweep", why=str(error) or "time-out", **ids)
             if _is_away(error):
                 self._retry_at = time.monotonic() + OUTAGE_SECONDS
-            return False
-        return True
+        return None
 
 
 def _is_away(error: BaseException) -> bool:

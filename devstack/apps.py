@@ -115,4 +115,4 @@ def make_apps() -> tuple[Part, ...]:
     media = (
         WorkerProcess(name, Queue.MEDIA) for name in APP_NAMES if name.startswith("worker-media")
     )
-    return (Api(), WorkerProcess("worker-main", Queue.WORKFLOWS, Queue.IO), *media)
+    return (Api(), WorkerProcess("worker-main", Queue.WORKFLOWS, Queue.IO, Queue.MONEY), *media)

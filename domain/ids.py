@@ -53,6 +53,14 @@ def unlock_workflow_id(fan_id: str, item_id: str) -> str:
     return f"unlock:{fan_id}:{item_id}"
 
 
+def card_setup_workflow_id(setup_id: str) -> str:
+    return f"card-setup:{setup_id}"
+
+
+def card_removal_workflow_id(payment_method_id: str) -> str:
+    return f"card-removal:{payment_method_id}"
+
+
 def tip_workflow_id(tip_id: str) -> str:
     return f"tip:{tip_id}"
 

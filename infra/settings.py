@@ -274,6 +274,8 @@ class Settings(BaseSettings):
     # --- payments ------------------------------------------------------------------------
     stripe_secret_key: SecretStr | None = None
     """Without it nothing can be paid; all else works."""
+    stripe_publishable_key: str = ""
+    """For Stripe's script in browsers; no secret."""
     stripe_api_base: str = ""
     """Empty: Stripe's own address."""
     stripe_webhook_secrets: SecretList = ()

@@ -5,7 +5,9 @@ from __future__ import annotations
 pytest_plugins = [
     "tests.harness.database",
     "tests.harness.mail",
+    "tests.harness.paying",
     "tests.harness.posts",
     "tests.harness.rows",
     "tests.harness.stack",
+    "tests.harness.stripe",
 ]

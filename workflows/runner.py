@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.accounts.sweep import SweepAccounts
+from workflows.charges.sweep import SweepCharges
 from workflows.disputes.dispute import Dispute
 from workflows.mail.send import SendMail
 from workflows.media.delete import DeleteMedia
 from workflows.media.ingest import IngestMedia
 from workflows.media.sweep import SweepMedia
+from workflows.payment_methods.removal import RemoveCard
+from workflows.payment_methods.setup import SetUpCard
 from workflows.payouts.batch import PayoutBatch
 from workflows.payouts.connect import Onboard
 from workflows.payouts.payout import Payout
@@ -21,11 +24,14 @@ from workflows.posts.sweep import SweepPosts
 from workflows.refunds.refund import Refund
 from workflows.refunds.sweep import SweepRefunds
 from workflows.stripe_events.sweep import SweepStripeEvents
+from workflows.tips.send import SendTip
+from workflows.unlocks.unlock import UnlockContent
 
 WORKFLOWS = (
     *(IngestMedia, DeleteMedia, SweepMedia),
     *(SendMail, SweepAccounts),
     *(PublishPost, SweepPosts),
+    *(UnlockContent, SendTip, SetUpCard, RemoveCard, SweepCharges),
     *(Payout, PayoutBatch, Onboard, SweepPayouts),
     *(Refund, SweepRefunds, Dispute),
     SweepStripeEvents,
@@ -44,6 +50,7 @@ class Sweep:
 
 SWEEPS = (
     Sweep("accounts", "SweepAccounts", "Start unsent mails, remove what has expired"),
+    Sweep("charges", "SweepCharges", "See to payments without a run, and to late fees"),
     Sweep("media", "SweepMedia", "Expire abandoned uploads, start what a crash left unstarted"),
     Sweep("payouts", "SweepPayouts", "Release earnings that are due, start unstarted payouts"),
     Sweep("posts", "SweepPosts", "Publish what is overdue, tend what is due soon"),

@@ -85,6 +85,7 @@ LOCATED = frozenset(
         "reprocessMedia",
         "requestPayout",
         "retryRendition",
+        "setUpCard",
     )
 )
 """Operations whose answer has a `Location`."""
@@ -94,7 +95,7 @@ PROVING = frozenset(
 """Operations that take a proof and no token: a wrong one is a 401."""
 LACKING = frozenset(("getMyApplication", "getPayoutAccount", "removeTotp"))
 """Operations on what a caller may have one of, or none."""
-KEYED = frozenset(("requestPayout",))
+KEYED = frozenset(("requestPayout", "sendTip", "unlockPost"))
 """Operations that move money, and need an `Idempotency-Key`."""
 RUNNING_OUT = frozenset(
     (
@@ -241,7 +242,7 @@ def _problems_of(operation: Json, path: str, method: str) -> list[str]:
         "412": "if-match" in names,
         "413": has_body,
         "415": name == "createUpload",
-        "422": has_body or bool(names),
+        "422": has_body or bool(names) or name in KEYED,
         "428": "if-match" in names,
         "429": is_limited(path),
         "503": True,

@@ -12,7 +12,12 @@ state: it was paid, and that stays true.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
+
+ACTION_TTL = timedelta(hours=23)
+"""How long a fan has to confirm with their bank. Less than the day for which Stripe keeps the
+key of the call, so that a charge is given up while its outcome can still be asked for."""
 
 
 class ChargeKind(StrEnum):

@@ -32,7 +32,7 @@ from infra.models.ledger import (
     LotMovement,
 )
 from infra.models.media import BlockedHash, EncodedChunk, Media, Rendition, Upload
-from infra.models.payment_methods import PaymentMethod, StripeCustomer
+from infra.models.payment_methods import CardSetup, PaymentMethod, StripeCustomer
 from infra.models.payouts import ConnectedAccount, Payout, PayoutBatch, PayoutSkip
 from infra.models.posts import Comment, Post, PostLike, PostMedia
 from infra.models.reconcile import Reconciliation
@@ -40,6 +40,8 @@ from infra.models.refunds import AccessEntry, Dispute, Refund
 from infra.models.stripe import StripeCall, StripeEvent, StripePoll
 from infra.models.subscriptions import Gift, Subscription, SubscriptionEvent, TrialUse
 from infra.models.tiers import PromoCode, PromoRedemption, Tier, TierBundle, TierPriceChange
+from infra.models.tips import Tip
+from infra.models.unlocks import Unlock
 
 __all__ = [
     "AccessEntry",
@@ -51,6 +53,7 @@ __all__ = [
     "Base",
     "Block",
     "BlockedHash",
+    "CardSetup",
     "Charge",
     "Comment",
     "ConnectedAccount",
@@ -95,8 +98,10 @@ __all__ = [
     "Tier",
     "TierBundle",
     "TierPriceChange",
+    "Tip",
     "TotpSecret",
     "TrialUse",
+    "Unlock",
     "Upload",
     "User",
 ]

@@ -75,9 +75,12 @@ class Charge(Base):
             postgresql_where=text("state IN ('open', 'requires_action', 'processing')"),
         ),
         Index(
-            "ix_charges_fee_missing",
+            "ix_charges_unfinished",
             "paid_at",
-            postgresql_where=text("state = 'paid' AND fee_recorded_at IS NULL"),
+            postgresql_where=text(
+                "state = 'paid' AND (fee_recorded_at IS NULL OR (tax_calculation_id IS NOT NULL "
+                "AND tax_transaction_id IS NULL))"
+            ),
         ),
     )
 
@@ -93,8 +96,11 @@ class Charge(Base):
     fan_id: Mapped[Id] = mapped_column(ForeignKey("users.id"))
     creator_id: Mapped[Id] = mapped_column(ForeignKey("users.id"))
     amount_minor: Mapped[Bytes64]
-    """With tax."""
     tax_minor: Mapped[Bytes64] = mapped_column(server_default=text("0"))
+    """What of the amount is tax: prices are what people pay, with the tax in them."""
+    tax_calculation_id: Mapped[str | None]
+    tax_transaction_id: Mapped[str | None]
+    """With which Stripe reports the tax of a paid charge."""
     currency: Mapped[str] = mapped_column(String(3))
     payment_method_id: Mapped[str]
     """Stripe's."""

@@ -70,10 +70,10 @@ MEDIA, OPERATIONS, ARCHITECTURE, DECISIONS = (
     for name in ("media", "operations", "architecture", "decisions")
 )
 ACCOUNTS, POSTS, API = (Page(ROOT / "docs" / f"{name}.md") for name in ("accounts", "posts", "api"))
-LEDGER, PAYMENTS, PAYOUTS = (
-    Page(ROOT / "docs" / f"{name}.md") for name in ("ledger", "payments", "payouts")
+BUYING, LEDGER, PAYMENTS, PAYOUTS = (
+    Page(ROOT / "docs" / f"{name}.md") for name in ("buying", "ledger", "payments", "payouts")
 )
 PAGES = (
     *(README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS),
-    *(PAYMENTS, PAYOUTS, POSTS),
+    *(BUYING, PAYMENTS, PAYOUTS, POSTS),
 )

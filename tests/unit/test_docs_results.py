@@ -12,7 +12,7 @@ from api.app import create_app
 from benchmarks.result import compare
 from benchmarks.table import NOTHING_YET, newest_table, table, with_table
 from infra.settings import Settings
-from tests.harness.pages import ACCOUNTS, API, MEDIA, PAYOUTS, POSTS, README
+from tests.harness.pages import ACCOUNTS, API, BUYING, MEDIA, PAYOUTS, POSTS, README
 from tests.unit.test_settings import KEYS
 
 METHODS = {"get", "post", "patch", "put", "delete"}
@@ -28,7 +28,9 @@ def test_every_route_is_listed() -> None:
         for method in METHODS & operations.keys()
     }
     listed = [
-        route for page in (ACCOUNTS, API, MEDIA, PAYOUTS, POSTS) for route in page.table("route")
+        route
+        for page in (ACCOUNTS, API, BUYING, MEDIA, PAYOUTS, POSTS)
+        for route in page.table("route")
     ]
     assert sorted(listed) == sorted(routes)
 

@@ -32,10 +32,16 @@ class ChargeOrder:
     """The fan is not there: a bank that wants them to confirm declines instead."""
     workflow_id: str
     at: datetime
-    tax_minor: int = 0
-    """What of the amount is tax."""
     description: str = ""
     """On the fan's receipt."""
+
+
+@dataclass(frozen=True)
+class ChargeLook:
+    """A charge that was begun, to be looked at or given up."""
+
+    charge_id: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -48,3 +54,15 @@ class ChargeOutcome:
     decline_kind: DeclineKind | None = None
     expires_at: datetime | None = None
     """With `requires_action`: when the charge is given up unless the fan confirms."""
+    generation: int = 1
+
+
+@dataclass(frozen=True)
+class ChargeSweepOrder:
+    at: datetime
+
+
+@dataclass(frozen=True)
+class ChargeSweepReport:
+    runs_tended: int = 0
+    charges_finished: int = 0

@@ -11,6 +11,7 @@ from typing import Any
 from tests.e2e.api.walk import (
     admin,
     auth,
+    buying,
     creators,
     factors,
     media,
@@ -21,7 +22,7 @@ from tests.e2e.api.walk import (
 )
 from tests.e2e.api.walk.rows import Row
 
-SLICES = (admin, auth, factors, media, posts, users, creators, payouts, service)
+SLICES = (admin, auth, factors, media, posts, users, creators, buying, payouts, service)
 ROWS: list[Row[Any]] = [row for module in SLICES for row in module.ROWS]
 OPERATIONS = sorted({row.operation for row in ROWS})
 WITHOUT_OPERATION = service.WITHOUT_OPERATION

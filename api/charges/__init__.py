@@ -1,0 +1,1 @@
+"""Payments: how they stand, and lists of them."""

@@ -1,0 +1,1 @@
+"""Cards that fans pay with."""

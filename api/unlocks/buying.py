@@ -1,0 +1,166 @@
+"""Routes of unlocks: buy a post for good."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api import API_PREFIX
+from api.auth.callers import SignedIn, SignedInCaller
+from api.charges.paying import card_to_charge, hear_confirmation, hear_payment
+from api.charges.views import payment_body
+from api.contract.idempotency import IdempotencyKeyRequired
+from api.parts import ApiParts, Parts
+from api.problems import PROBLEMS
+from api.unlocks import schemas
+from domain.access import OfferKind
+from domain.errors import Conflict, NotFound
+from domain.ids import unlock_workflow_id
+from domain.unlocks.states import EndReason, UnlockState
+from domain.unlocks.terms import UnlockTerms, check_quote, terms_for
+from infra.db import async_transaction
+from infra.models import Unlock
+from infra.queries.access.posts import JudgedPost, judge_as_person
+from infra.queries.callers import load_caller
+from infra.queries.charges.reading import latest_charge
+from infra.queries.unlocks.buying import Wish, begin_unlock, live_unlock, own_unlock
+from workflows.unlocks.start import unlock_order
+
+router = APIRouter(prefix=API_PREFIX, tags=["unlocks"], responses=PROBLEMS)
+
+PENDING = 202
+"""Begun, and it goes on by itself: ask again."""
+
+
+@router.post(
+    "/posts/{post_id}/unlock",
+    operation_id="unlockPost",
+    response_model=schemas.UnlockBody,
+    responses={PENDING: {"model": schemas.UnlockBody, "description": "Under way; ask again."}},
+)
+async def unlock(
+    post_id: UUID,
+    wish: schemas.UnlockRequest,
+    caller: SignedInCaller,
+    _key: IdempotencyKeyRequired,
+    parts: ApiParts,
+    response: Response,
+) -> schemas.UnlockBody:
+    """Buy a paid post with a card. It stays open to the caller for good.
+
+    Two devices that ask at once share one purchase, and one payment. A price that is not the one
+    named is refused (`price_changed`). After `declined` ask again, with another card or the same.
+    Who deletes it between the payment and the opening has the money sent back.
+    """
+    now = parts.now()
+    judged = await judge_as_person(parts.reads, caller=caller.caller, post_id=str(post_id), now=now)
+    if judged.decision.allowed:
+        return await _bought_already(parts, caller, judged)
+    terms = _terms_of(judged)
+    async with async_transaction(parts.engine) as session:
+        fan = await load_caller(session, caller.caller)
+        begun = await live_unlock(session, fan_id=fan.id, post_id=judged.id)
+        if begun is None or UnlockState(begun.state).may_be_tried:
+            begun = await _begin(session, judged, wish, terms, fan_id=fan.id, at=now)
+    if UnlockState(begun.state).is_under_way:
+        await hear_payment(parts, unlock_order(begun, at=now))
+    body = await _read(parts, caller, begun.id)
+    if body.state in (UnlockState.CHARGING, UnlockState.PROCESSING):
+        response.status_code = PENDING
+    return body
+
+
+async def _begin(
+    session: AsyncSession,
+    judged: JudgedPost,
+    wish: schemas.UnlockRequest,
+    terms: UnlockTerms,
+    *,
+    fan_id: str,
+    at: datetime,
+) -> Unlock:
+    check_quote(terms, price_minor=wish.price_minor, currency=wish.currency)
+    card = await card_to_charge(
+        session, fan_id=fan_id, payment_method_id=wish.payment_method_id, at=at
+    )
+    return await begin_unlock(
+        session,
+        Wish(
+            fan_id=fan_id,
+            creator_id=judged.owner_id,
+            post_id=judged.id,
+            terms=terms,
+            payment_method_id=card.id,
+            at=at,
+        ),
+    )
+
+
+@router.get("/unlocks/{unlock_id}", operation_id="getUnlock", response_model=schemas.UnlockBody)
+async def get(unlock_id: UUID, caller: SignedInCaller, parts: ApiParts) -> schemas.UnlockBody:
+    """How a purchase of the caller's own stands."""
+    return await _read(parts, caller, str(unlock_id))
+
+
+@router.post(
+    "/unlocks/{unlock_id}/confirmed",
+    operation_id="confirmUnlock",
+    response_model=schemas.UnlockBody,
+)
+async def confirmed(unlock_id: UUID, caller: SignedInCaller, parts: ApiParts) -> schemas.UnlockBody:
+    """Say that the caller has confirmed with their bank, so that it is looked at right now.
+
+    Without it the purchase goes on all the same, as soon as Stripe tells of it.
+    """
+    body = await _read(parts, caller, str(unlock_id))
+    if body.state.is_under_way:
+        workflow_id = unlock_workflow_id(caller.user_id, body.post_id)
+        await hear_confirmation(parts, workflow_id, subject_id=body.id)
+        body = await _read(parts, caller, body.id)
+    return body
+
+
+def _terms_of(judged: JudgedPost) -> UnlockTerms:
+    for offer in judged.decision.offers:
+        if offer.kind is OfferKind.UNLOCK and offer.price_minor and offer.currency:
+            return terms_for(
+                list_minor=offer.price_minor,
+                currency=offer.currency,
+                discount_bps=0,
+                is_subscriber=False,
+            )
+    raise Conflict("This post is not sold by itself.", code="not_for_sale")
+
+
+async def _bought_already(parts: Parts, caller: SignedIn, judged: JudgedPost) -> schemas.UnlockBody:
+    """The purchase that opened it. Whoever may see it without one has nothing to buy."""
+    async with async_transaction(parts.engine) as session:
+        unlock = await live_unlock(session, fan_id=caller.user_id, post_id=judged.id)
+    if unlock is None:
+        raise Conflict("This post is open to you already.", code="open_already")
+    return await _read(parts, caller, unlock.id)
+
+
+async def _read(parts: Parts, caller: SignedIn, unlock_id: str) -> schemas.UnlockBody:
+    async with async_transaction(parts.engine) as session:
+        fan = await load_caller(session, caller.caller)
+        unlock = await own_unlock(session, fan_id=fan.id, unlock_id=unlock_id)
+        if unlock is None:
+            raise NotFound("There is no such purchase.", code="unlock_not_found")
+        charge = await latest_charge(session, unlock.id)
+    return schemas.UnlockBody(
+        id=unlock.id,
+        post_id=unlock.post_id,
+        creator_id=unlock.creator_id,
+        state=UnlockState(unlock.state),
+        list_minor=unlock.list_minor,
+        discount_minor=unlock.discount_minor,
+        payment=payment_body(charge, amount_minor=unlock.amount_minor, currency=unlock.currency),
+        created_at=unlock.created_at,
+        unlocked_at=unlock.unlocked_at,
+        ended_at=unlock.ended_at,
+        ended_reason=EndReason(unlock.ended_reason) if unlock.ended_reason else None,
+    )

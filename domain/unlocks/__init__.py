@@ -1,0 +1,1 @@
+"""Unlocks: one fan buys one item for good."""

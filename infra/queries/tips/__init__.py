@@ -1,0 +1,1 @@
+"""Tips: begun by the API, brought to an end by their runs."""

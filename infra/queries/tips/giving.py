@@ -1,0 +1,172 @@
+"""Beginning a tip, and lists of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Caller
+from domain.accounts import Role
+from domain.errors import Conflict, NotFound
+from domain.paging import Keyset
+from domain.posts import PostState
+from domain.tips import WINDOW, TipState, check_daily, check_tip
+from infra.models import Block, Post, Tip, User
+from infra.queries.own_pages import ME, fetch_own_page, own_page
+from infra.queries.people import PERSON, PERSON_WIDTH, Person, person_from
+from infra.reads import ReadPool
+
+_RECEIVED = own_page(
+    f"""{PERSON}, t.id::text, t.post_id::text, t.amount_minor, t.currency, t.note, t.state,
+    t.sent_at""",
+    f"""tips t JOIN users u ON u.id = t.fan_id
+    WHERE t.creator_id = {ME} AND t.sent_at IS NOT NULL""",
+    at="t.sent_at",
+    key="t.id",
+)
+_NOT_TAKEN = (TipState.DECLINED.value, TipState.CANCELED.value)
+"""What of a day's tips does not count: nothing was taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gesture:
+    """What a fan wants to give. Its id is made from the request's key: asked again, it is the
+    same tip."""
+
+    id: str
+    creator_id: str
+    post_id: str | None
+    amount_minor: int
+    currency: str
+    note: str
+    payment_method_id: str
+    at: datetime
+
+
+async def begin_tip(session: AsyncSession, fan: User, gesture: Gesture) -> Tip:
+    """The row of a tip, to be charged. The fan's row is locked by the caller, so that tips that
+    are given at once count one after the other.
+
+    Raises:
+        NotFound: `creator_not_found` or `post_not_found`; also where either has blocked the
+            other.
+        Invalid: the amount is out of bounds.
+        QuotaExceeded: `tips_exhausted`.
+        Conflict: `idempotency_key_reused`.
+    """
+    known = await own_tip(session, fan_id=fan.id, tip_id=gesture.id)
+    if known is not None:
+        if (known.creator_id, known.amount_minor, known.currency) != _terms(gesture):
+            raise Conflict(
+                "The same Idempotency-Key came with another tip.", code="idempotency_key_reused"
+            )
+        return known
+    await _creator(session, fan, gesture.creator_id)
+    if gesture.post_id is not None:
+        await _post(session, gesture)
+    check_tip(gesture.amount_minor, gesture.currency)
+    given = await session.scalar(
+        select(func.coalesce(func.sum(Tip.amount_minor), 0)).where(
+            Tip.fan_id == fan.id,
+            Tip.created_at > gesture.at - WINDOW,
+            Tip.state.not_in(_NOT_TAKEN),
+        )
+    )
+    check_daily(
+        gesture.amount_minor,
+        given_minor=int(given or 0),
+        account_age=gesture.at - fan.created_at,
+    )
+    tip = Tip(
+        id=gesture.id,
+        fan_id=fan.id,
+        creator_id=gesture.creator_id,
+        post_id=gesture.post_id,
+        amount_minor=gesture.amount_minor,
+        currency=gesture.currency,
+        note=gesture.note,
+        state=TipState.CHARGING.value,
+        payment_method_id=gesture.payment_method_id,
+        created_at=gesture.at,
+    )
+    session.add(tip)
+    await session.flush()
+    return tip
+
+
+def _terms(gesture: Gesture) -> tuple[str, int, str]:
+    return gesture.creator_id, gesture.amount_minor, gesture.currency
+
+
+async def _creator(session: AsyncSession, fan: User, creator_id: str) -> None:
+    blocks = select(Block.blocker_id).where(
+        ((Block.blocker_id == creator_id) & (Block.blocked_id == fan.id))
+        | ((Block.blocker_id == fan.id) & (Block.blocked_id == creator_id))
+    )
+    creator = await session.scalar(
+        select(User.id).where(
+            User.id == creator_id,
+            User.id != fan.id,
+            User.role == Role.CREATOR.value,
+            User.deleted_at.is_(None),
+            User.suspended_at.is_(None),
+            ~blocks.exists(),
+        )
+    )
+    if creator is None:
+        raise NotFound("There is no such creator.", code="creator_not_found")
+
+
+async def _post(session: AsyncSession, gesture: Gesture) -> None:
+    post = await session.scalar(
+        select(Post.id).where(
+            Post.id == gesture.post_id,
+            Post.creator_id == gesture.creator_id,
+            Post.state == PostState.PUBLISHED.value,
+        )
+    )
+    if post is None:
+        raise NotFound("There is no such post.", code="post_not_found")
+
+
+async def own_tip(session: AsyncSession, *, fan_id: str, tip_id: str) -> Tip | None:
+    """A tip that the fan gave."""
+    return await session.scalar(select(Tip).where(Tip.id == tip_id, Tip.fan_id == fan_id))
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedTip:
+    fan: Person
+    id: str
+    post_id: str | None
+    amount_minor: int
+    currency: str
+    note: str
+    state: TipState
+    sent_at: datetime
+
+
+async def list_received(
+    reads: ReadPool, *, caller: Caller, after: Keyset | None, limit: int
+) -> tuple[list[ReceivedTip], Keyset | None]:
+    """Tips that the caller was given, the newest first, and where the page ended."""
+    page = await fetch_own_page(reads, _RECEIVED, caller=caller, after=after, limit=limit)
+    tips = []
+    for row in page.rows:
+        tip_id, post_id, amount_minor, currency, note, state, sent_at = row[PERSON_WIDTH:]
+        tips.append(
+            ReceivedTip(
+                person_from(row[:PERSON_WIDTH]),
+                tip_id,
+                post_id,
+                amount_minor,
+                currency,
+                note,
+                TipState(state),
+                sent_at,
+            )
+        )
+    return tips, page.last

@@ -1,0 +1,1 @@
+"""Purchases of single items: begun by the API, brought to an end by their runs."""

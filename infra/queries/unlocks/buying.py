@@ -1,0 +1,80 @@
+"""Beginning a purchase. Inside the caller's transaction, which the API opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.unlocks.states import UnlockState
+from domain.unlocks.terms import UnlockTerms
+from infra.ids import new_id
+from infra.models import Unlock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a fan wants to buy, and with which card."""
+
+    fan_id: str
+    creator_id: str
+    post_id: str
+    terms: UnlockTerms
+    payment_method_id: str
+    at: datetime
+
+
+async def begin_unlock(session: AsyncSession, wish: Wish) -> Unlock:
+    """The one live purchase of this fan and item, locked: made now, tried again if the last try
+    was declined, or as it is where it is under way or done."""
+    terms = {
+        "list_minor": wish.terms.list_minor,
+        "discount_minor": wish.terms.discount_minor,
+        "currency": wish.terms.currency,
+        "payment_method_id": wish.payment_method_id,
+        "quoted_at": wish.at,
+    }
+    await session.execute(
+        insert(Unlock)
+        .values(
+            id=new_id(),
+            fan_id=wish.fan_id,
+            creator_id=wish.creator_id,
+            post_id=wish.post_id,
+            state=UnlockState.CHARGING.value,
+            generation=1,
+            created_at=wish.at,
+            **terms,
+        )
+        .on_conflict_do_nothing(
+            index_elements=["fan_id", "post_id"], index_where=Unlock.state != "ended"
+        )
+    )
+    unlock = await live_unlock(session, fan_id=wish.fan_id, post_id=wish.post_id)
+    assert unlock is not None, "it was made just now, or was there"
+    if UnlockState(unlock.state).may_be_tried:
+        for name, value in terms.items():
+            setattr(unlock, name, value)
+        unlock.state = UnlockState.CHARGING.value
+        unlock.generation += 1
+        unlock.decline_code = None
+    return unlock
+
+
+async def live_unlock(session: AsyncSession, *, fan_id: str, post_id: str) -> Unlock | None:
+    """The purchase of this fan and post that has not ended, locked."""
+    return await session.scalar(
+        select(Unlock)
+        .where(Unlock.fan_id == fan_id, Unlock.post_id == post_id, Unlock.state != "ended")
+        .with_for_update()
+    )
+
+
+async def own_unlock(session: AsyncSession, *, fan_id: str, unlock_id: str) -> Unlock | None:
+    """A purchase of the fan's own."""
+    return await session.scalar(
+        select(Unlock).where(Unlock.id == unlock_id, Unlock.fan_id == fan_id)
+    )

@@ -1,0 +1,78 @@
+"""What a charge does to the purchase that it is for, in the charge's own transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from domain.access import GrantSource
+from domain.charges.states import ChargeState
+from domain.ids import derived_id
+from domain.posts import PostState
+from domain.unlocks.states import STATE_OF_CHARGE, EndReason, UnlockState
+from infra.models import Charge, Entitlement, Post, Unlock
+
+
+def right_id(charge_id: str) -> str:
+    """Of the right that a paid charge gives."""
+    return derived_id("entitlement", charge_id)
+
+
+def follow_charge(session: Session, charge: Charge) -> None:
+    """Let the purchase stand as its charge does. Paid: the fan gets the right, unless the post
+    is not there to be seen any more; then the money has to go back."""
+    unlock = _locked(session, charge.subject_id)
+    is_paid = charge.state == ChargeState.PAID
+    if is_paid and not _is_there(session, unlock.post_id):
+        unlock.state = UnlockState.REFUNDING.value
+        return
+    unlock.state = STATE_OF_CHARGE[ChargeState(charge.state)].value
+    unlock.decline_code = charge.decline_code
+    unlock.unlocked_at = charge.paid_at
+    if not is_paid:
+        return
+    session.execute(
+        insert(Entitlement)
+        .values(
+            id=right_id(charge.id),
+            fan_id=unlock.fan_id,
+            creator_id=unlock.creator_id,
+            post_id=unlock.post_id,
+            source=GrantSource.UNLOCK.value,
+            starts_at=charge.paid_at,
+            created_at=charge.paid_at,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def _is_there(session: Session, post_id: str) -> bool:
+    state = session.scalar(select(Post.state).where(Post.id == post_id))
+    return state == PostState.PUBLISHED
+
+
+def take_back(session: Session, charge: Charge, *, at: datetime, why: str) -> None:
+    """End a purchase whose money went back, and the right with it.
+
+    Args:
+        why: `refunded` or `disputed`.
+    """
+    unlock = _locked(session, charge.subject_id)
+    if unlock.state == UnlockState.ENDED:
+        return
+    is_gone = unlock.state == UnlockState.REFUNDING
+    unlock.state = UnlockState.ENDED.value
+    unlock.ended_at = at
+    unlock.ended_reason = (EndReason.ITEM_GONE if is_gone else EndReason(why)).value
+    session.execute(
+        update(Entitlement)
+        .where(Entitlement.id == right_id(charge.id), Entitlement.revoked_at.is_(None))
+        .values(revoked_at=at)
+    )
+
+
+def _locked(session: Session, unlock_id: str) -> Unlock:
+    return session.get_one(Unlock, unlock_id, with_for_update=True, populate_existing=True)

@@ -1,0 +1,1 @@
+"""Setting cards up, and removing them."""

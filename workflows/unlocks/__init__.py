@@ -1,0 +1,1 @@
+"""Selling single items."""

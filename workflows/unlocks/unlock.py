@@ -1,0 +1,22 @@
+"""UnlockContent: one fan pays for one item, and has it."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.charges.messages import ChargeOrder, ChargeOutcome
+    from workflows.charges.paying import PaysOnce
+
+
+@workflow.defn
+class UnlockContent(PaysOnce):
+    """One run a fan and item; id from `domain.ids.unlock_workflow_id`."""
+
+    @workflow.init
+    def __init__(self, order: ChargeOrder) -> None:
+        super().__init__(order)
+
+    @workflow.run
+    async def run(self, order: ChargeOrder) -> ChargeOutcome:
+        return await self.pay_until_over(order)
