@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api import docs, health
-from api.admin import audit_log
+from api.admin import audit_log, tax_reports
 from api.admin import payouts as admin_payouts
 from api.admin import posts as admin_posts
 from api.admin import users as admin_users
@@ -30,6 +30,7 @@ from api.charges import lists as payments
 from api.contract.document import build_document
 from api.contract.layers import install_layers
 from api.creators import applications, creator_settings, follows, profiles
+from api.earnings import items as earnings
 from api.media import bulk, delivery, events, items, playback, uploads
 from api.parts import open_parts
 from api.payment_methods import cards
@@ -59,6 +60,7 @@ TAGS = [
     {"name": "unlocks", "description": "Buy single posts for good."},
     {"name": "tips", "description": "Give creators money."},
     {"name": "payouts", "description": "What creators have, and how it is paid out to them."},
+    {"name": "earnings", "description": "What creators earned, by day and by month."},
     {
         "name": "admin",
         "description": "For staff: accounts, roles, applications, and the audit log.",
@@ -75,8 +77,8 @@ ROUTERS = (
     *(own_lists, creator_settings, follows, applications),
     *(registering, signing_in, sessions, passwords, emails, keys),
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
-    *(payouts, payout_accounts),
-    *(admin_users, admin_posts, admin_payouts, audit_log),
+    *(payouts, payout_accounts, earnings),
+    *(admin_users, admin_posts, admin_payouts, tax_reports, audit_log),
     *(cards, payments, buying, giving),
     *(receiving, health, docs),
 )

@@ -70,10 +70,11 @@ MEDIA, OPERATIONS, ARCHITECTURE, DECISIONS = (
     for name in ("media", "operations", "architecture", "decisions")
 )
 ACCOUNTS, POSTS, API = (Page(ROOT / "docs" / f"{name}.md") for name in ("accounts", "posts", "api"))
-BUYING, LEDGER, PAYMENTS, PAYOUTS = (
-    Page(ROOT / "docs" / f"{name}.md") for name in ("buying", "ledger", "payments", "payouts")
+BUYING, EARNINGS, LEDGER, PAYMENTS, PAYOUTS = (
+    Page(ROOT / "docs" / f"{name}.md")
+    for name in ("buying", "earnings", "ledger", "payments", "payouts")
 )
 PAGES = (
     *(README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS),
-    *(BUYING, PAYMENTS, PAYOUTS, POSTS),
+    *(BUYING, EARNINGS, PAYMENTS, PAYOUTS, POSTS),
 )

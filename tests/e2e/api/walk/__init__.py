@@ -13,6 +13,7 @@ from tests.e2e.api.walk import (
     auth,
     buying,
     creators,
+    earnings,
     factors,
     media,
     payouts,
@@ -22,7 +23,10 @@ from tests.e2e.api.walk import (
 )
 from tests.e2e.api.walk.rows import Row
 
-SLICES = (admin, auth, factors, media, posts, users, creators, buying, payouts, service)
+SLICES = (
+    *(admin, auth, factors, media, posts, users, creators),
+    *(buying, payouts, earnings, service),
+)
 ROWS: list[Row[Any]] = [row for module in SLICES for row in module.ROWS]
 OPERATIONS = sorted({row.operation for row in ROWS})
 WITHOUT_OPERATION = service.WITHOUT_OPERATION

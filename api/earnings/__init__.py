@@ -1,0 +1,1 @@
+"""What creators earned, and what is told of it each year."""

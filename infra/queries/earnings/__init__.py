@@ -1,0 +1,1 @@
+"""What creators earned, as the ledger says: nothing here is counted in another way."""
