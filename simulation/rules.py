@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from infra.queries import ledger
 from simulation.worlds import Break
 
 ALWAYS: Mapping[str, str] = {
@@ -64,8 +65,8 @@ ALWAYS: Mapping[str, str] = {
 
 
 def broken_rules(session: Session) -> list[Break]:
-    """Of the ledger, whatever is under way."""
-    found = []
+    """Of the ledger, whatever is under way: its own proof, and ours."""
+    found = [Break(each.rule, f"{each.subject}: {each.detail}") for each in ledger.verify(session)]
     for rule, query in ALWAYS.items():
         rows = session.execute(text(query)).all()
         if rows:
