@@ -44,15 +44,13 @@ def close_setup(
     """End an open setup: with the card that was confirmed, or without one."""
     if setup.state != SetupState.OPEN:
         return
+    if card is not None:
+        keep_card(session, card, fan_id=setup.fan_id, at=at)
+        setup.payment_method_id = card.id
+        setup.decline_code = None
+    setup.state = (SetupState.EXPIRED if card is None else SetupState.SUCCEEDED).value
     setup.closed_at = at
     setup.client_secret = None
-    if card is None:
-        setup.state = SetupState.EXPIRED.value
-        return
-    keep_card(session, card, fan_id=setup.fan_id, at=at)
-    setup.state = SetupState.SUCCEEDED.value
-    setup.payment_method_id = card.id
-    setup.decline_code = None
     session.flush()
 
 
