@@ -29,6 +29,9 @@ PARKED_FOR = timedelta(days=3)
 OVERLAP = timedelta(minutes=15)
 """What is polled again of the time before: events may appear late, and clocks differ."""
 
+KEPT_FOR = timedelta(days=60)
+"""Then what is handled or ignored is deleted; twice as long as Stripe lists events."""
+
 FIRST_POLL = timedelta(days=1)
 """How far back the first poll looks."""
 

@@ -58,7 +58,8 @@ class EventActivities:
                 polled = await asyncio.to_thread(self._poll, sweep.at)
             told, parked = await self._tell(sweep.at)
             given_up = await asyncio.to_thread(self._given_up, sweep.at)
-            report = EventSweepReport(polled, told, parked, given_up)
+            deleted = await asyncio.to_thread(self._delete_old, sweep.at)
+            report = EventSweepReport(polled, told, parked, given_up, deleted)
         log.info("stripe_events_swept", **vars(report))
         return report
 
@@ -131,6 +132,10 @@ class EventActivities:
     def _given_up(self, at: datetime) -> int:
         with transaction(self._engine) as session:
             return inbox.count_given_up(session, at=at)
+
+    def _delete_old(self, at: datetime) -> int:
+        with transaction(self._engine) as session:
+            return inbox.delete_old(session, at=at, limit=self._batch)
 
 
 def _by_pages(events: Iterator[Event]) -> Iterator[list[Event]]:

@@ -10,10 +10,12 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, Request
+from prometheus_client import Counter
 from pydantic import BaseModel, SecretStr
 
 from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
+from domain.errors import Invalid
 from domain.stripe_events import EventState, Owner
 from infra.db import async_transaction
 from infra.queries.stripe_events import inbox
@@ -22,6 +24,9 @@ from workflows.stripe_events.start import tell_owner
 
 log = structlog.get_logger(__name__)
 
+events_total = Counter(
+    "fansworld_stripe_events_total", "Deliveries of Stripe's events.", ["outcome"]
+)
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=PROBLEMS)
 
 _EVENT: dict[str, Any] = {
@@ -65,17 +70,22 @@ async def receive_connect(request: Request, parts: ApiParts) -> ReceiptBody:
 async def _receive(request: Request, parts: Parts, secrets: tuple[SecretStr, ...]) -> ReceiptBody:
     body = await request.body()
     signature = request.headers.get("stripe-signature")
-    event = verified_event(body, signature, secrets=secrets, at=parts.now())
+    try:
+        event = verified_event(body, signature, secrets=secrets, at=parts.now())
+    except Invalid:
+        events_total.labels("refused").inc()
+        raise
     async with async_transaction(parts.engine) as session:
         kept = await session.run_sync(inbox.keep, event, at=parts.now())
-    log.info("stripe_event", event_id=event.id, type=event.type, is_new=kept.is_new)
-    if kept.owner is not None:
-        await _tell(parts, kept, kept.owner)
+    outcome = kept.state.value if kept.owner is None else await _tell(parts, kept, kept.owner)
+    events_total.labels(outcome).inc()
+    log.info("stripe_event", event_id=event.id, type=event.type, outcome=outcome)
     return ReceiptBody()
 
 
-async def _tell(parts: Parts, kept: inbox.Kept, owner: Owner) -> None:
-    """Also of an event that came before: whoever was told then may have died of it."""
+async def _tell(parts: Parts, kept: inbox.Kept, owner: Owner) -> str:
+    """Also of an event that came before: whoever was told then may have died of it. Returns the
+    outcome for the metric."""
     was_told = False
 
     async def tell() -> str:
@@ -86,11 +96,12 @@ async def _tell(parts: Parts, kept: inbox.Kept, owner: Owner) -> None:
         return owner.workflow_id
 
     if not await parts.starter.begin(tell(), what="stripe_event", event_id=kept.facts.id):
-        return
+        return "left"
     async with async_transaction(parts.engine) as session:
         if was_told:
             await session.run_sync(
                 inbox.settle, kept.facts.id, EventState.HANDLED, at=parts.now(), owner=owner
             )
-        else:
-            await session.run_sync(inbox.settle_untold, kept.facts, owner, at=parts.now())
+            return "told"
+        state = await session.run_sync(inbox.settle_untold, kept.facts, owner, at=parts.now())
+    return "known" if state is EventState.HANDLED else "parked"

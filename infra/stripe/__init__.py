@@ -4,7 +4,7 @@
     objects.py    what it answers, as frozen dataclasses
     calls.py      how an order is sent so that it counts once, with `journal.py`
     failures.py   what its errors mean for whoever asked
-    parsing.py    its JSON, read strictly
+    parsing.py    its JSON, read strictly with `fields.py`
     webhooks.py   what it sends by itself
 
 An operator whose business Stripe does not serve puts another processor behind the same methods

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from infra.stripe.calls import Find, Read, StripeCalls, found_or_none, with_metadata
+from infra.stripe.fields import Json
 from infra.stripe.journal import Order
-from infra.stripe.parsing import Json
 
 
 class Asking:

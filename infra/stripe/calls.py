@@ -19,8 +19,8 @@ from infra.stripe.failures import (
     reason_of,
     was_replayed,
 )
+from infra.stripe.fields import Fields, Json
 from infra.stripe.journal import Attempt, CallJournal, Order
-from infra.stripe.parsing import Fields, Json
 
 API_VERSION = "2026-10-28.endive"
 """What our requests and our reading of the answers are written for. The events of webhooks come

@@ -13,8 +13,8 @@ from stripe.params import (
 from infra.stripe import parsing
 from infra.stripe.asking import Asking, op_metadata
 from infra.stripe.calls import StripeCalls, found_or_none
+from infra.stripe.fields import Json
 from infra.stripe.objects import Customer, PaymentMethod, SetupIntent
-from infra.stripe.parsing import Json
 
 
 class Cards(Asking):

@@ -23,3 +23,5 @@ class EventSweepReport:
     """Still without an owner that could be told."""
     given_up: int = 0
     """Events whose owner was not found in three days."""
+    deleted: int = 0
+    """Old ones that are settled."""

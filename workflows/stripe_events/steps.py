@@ -10,5 +10,5 @@ from workflows.stripe_events.messages import EventSweep, EventSweepReport
 @declare
 def sweep_stripe_events(sweep: EventSweep) -> EventSweepReport:
     """Fetch events whose delivery has not come, and tell the owners of those that were not told
-    or that had none."""
+    or that had none; delete old ones."""
     raise NotImplementedError

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from domain.stripe_events import (
     FIRST_POLL,
+    KEPT_FOR,
     PARKED_FOR,
     EventFacts,
     EventState,
@@ -35,6 +36,8 @@ class Kept:
 
     facts: EventFacts
     owner: Owner | None
+    state: EventState
+    """That it begins in."""
     is_new: bool
 
 
@@ -42,6 +45,7 @@ def keep(session: Session, event: Event, *, at: datetime, was_polled: bool = Fal
     """Write an event down; one that is there already stays as it is."""
     facts = _facts_of(session, event)
     owner = owner_of(facts)
+    state = _begins_in(owner)
     made = session.scalar(
         insert(StripeEvent)
         .values(
@@ -56,22 +60,25 @@ def keep(session: Session, event: Event, *, at: datetime, was_polled: bool = Fal
             created_at=event.created_at,
             received_at=at,
             was_polled=was_polled,
-            **_begun(owner, at),
+            state=state,
+            reason=owner if isinstance(owner, ParkedBecause) else None,
+            settled_at=None if state is EventState.NEW else at,
+            owner_workflow_id=owner.workflow_id if isinstance(owner, Owner) else None,
         )
         .on_conflict_do_nothing(index_elements=["id"])
         .returning(StripeEvent.id)
     )
-    return Kept(facts, owner if isinstance(owner, Owner) else None, made is not None)
+    return Kept(facts, owner if isinstance(owner, Owner) else None, state, made is not None)
 
 
-def _begun(owner: Told, at: datetime) -> dict[str, object]:
+def _begins_in(owner: Told) -> EventState:
     match owner:
         case Owner():
-            return {"state": EventState.NEW, "owner_workflow_id": owner.workflow_id}
+            return EventState.NEW
         case ParkedBecause():
-            return {"state": EventState.PARKED, "reason": owner, "settled_at": at}
+            return EventState.PARKED
         case None:
-            return {"state": EventState.IGNORED, "settled_at": at}
+            return EventState.IGNORED
 
 
 def _facts_of(session: Session, event: Event) -> EventFacts:
@@ -225,3 +232,20 @@ def count_given_up(session: Session, *, at: datetime) -> int:
         )
         or 0
     )
+
+
+def delete_old(session: Session, *, at: datetime, limit: int) -> int:
+    """What is settled and can't be polled again; returns how many."""
+    old = (
+        select(StripeEvent.id)
+        .where(
+            StripeEvent.created_at <= at - KEPT_FOR,
+            StripeEvent.state.in_([EventState.HANDLED, EventState.IGNORED]),
+        )
+        .order_by(StripeEvent.created_at)
+        .limit(limit)
+    )
+    gone = session.scalars(
+        delete(StripeEvent).where(StripeEvent.id.in_(old)).returning(StripeEvent.id)
+    )
+    return len(gone.all())

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
 
 from domain.errors import OutcomeUnknown, StepBlocked, Unavailable
-from domain.stripe_calls import CallState
+from domain.stripe_calls import CallState, Repeat
 from infra.db import transaction
 from infra.ids import new_id
 from infra.models import StripeCall
 from infra.settings import Settings
 from infra.stripe import StripeGateway
+from infra.stripe.journal import CallJournal, Order
 from infra.stripe.objects import Refund
 from tests.integration.stripe.canned import (
     NOW,
@@ -145,6 +147,17 @@ def test_the_next_generation_has_a_life_of_its_own(make_gateway: MakeGateway, ke
             order(gateway, key, at=at)
     order(gateway, key, at=OLD + timedelta(hours=22))
     assert canned.keys == [key, f"{key}#2", f"{key}#2"]
+
+
+def test_two_that_find_nothing_at_once_send_the_same_key(engine: Engine, key: str) -> None:
+    journal = CallJournal(engine)
+    given = Order(key, "row-1", "/refunds", {}, None, NOW)
+    journal.begin(given)
+    late = replace(given, at=OLD)
+    looked = [journal.begin(late), journal.begin(late)]
+    assert {each.how for each in looked} == {Repeat.LOOK_UP}
+    anew = [journal.begin_anew(late, generation=each.generation) for each in looked]
+    assert [each.sent_key for each in anew] == [f"{key}#2", f"{key}#2"]
 
 
 def test_nothing_is_ordered_while_nobody_can_look(

@@ -16,7 +16,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.stripe_events import EventActivities
 from devstack.stripe import Fault, LocalStripe
 from devstack.stripe.inprocess import client_of
-from domain.stripe_events import FIRST_POLL, PARKED_FOR
+from domain.stripe_events import FIRST_POLL, KEPT_FOR, PARKED_FOR
 from infra.db import transaction
 from infra.ids import new_id
 from infra.models import StripeEvent, StripePoll
@@ -206,3 +206,13 @@ async def test_without_a_key_nothing_is_polled(
     keyless = settings.model_copy(update={"stripe_secret_key": None})
     without = EventActivities(keyless, engine, gateway, temporal_client)
     assert await sweep(without) == EventSweepReport()
+
+
+async def test_old_events_are_deleted_once_they_are_settled(
+    activities: EventActivities, engine: Engine
+) -> None:
+    keep(engine, event(type="balance.available"))
+    keep(engine, event(type="refund.created", op_id=None))
+    assert (await sweep(activities, NOW + KEPT_FOR - HOUR)).deleted == 0
+    assert (await sweep(activities, NOW + KEPT_FOR)).deleted == 1
+    assert states(engine) == {"refund.created": "parked"}
