@@ -14,6 +14,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
 from devstack.part import Launch, NotReady, Part, Place
+from devstack.stripe.part import tell_of_api
 from workflows.queues import Queue, queue_name
 
 MEDIA_WORKERS = max(1, min(2, os.cpu_count() or 1))
@@ -35,6 +36,11 @@ class Api(Part):
             "API_PORT": str(port),
             "API_PUBLIC_URL": place.environment.get("API_PUBLIC_URL", f"http://127.0.0.1:{port}"),
         }
+
+    def settle(self, place: Place) -> None:
+        """Stripe must know where to send its webhooks."""
+        url = f"http://127.0.0.1:{place.ports['api']}"
+        tell_of_api(place.environment, place.keys, api_url=url)
 
     def check(self, environment: Mapping[str, str]) -> None:
         """`/readyz` answers 200: it reaches every part it needs."""

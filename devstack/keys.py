@@ -27,6 +27,9 @@ _MAKERS: dict[str, Callable[[], str]] = {
     "S3_SECRET_ACCESS_KEY": lambda: secrets.token_urlsafe(30),
     "postgres_password": lambda: secrets.token_urlsafe(24),
     "valkey_password": lambda: secrets.token_urlsafe(24),
+    "stripe_secret_key": lambda: f"sk_test_{secrets.token_hex(24)}",
+    "stripe_webhook_secret": lambda: f"whsec_{secrets.token_hex(16)}",
+    "stripe_connect_webhook_secret": lambda: f"whsec_{secrets.token_hex(16)}",
 }
 
 SETTINGS_KEYS = (

@@ -24,6 +24,7 @@ from devstack.postgres import Postgres
 from devstack.processes import end, end_marked, is_alive, kill
 from devstack.rundir import RunDir
 from devstack.s3 import S3
+from devstack.stripe.part import Stripe
 from devstack.temporal import Temporal
 from devstack.valkey import Valkey
 from infra.prepare import prepare
@@ -31,7 +32,7 @@ from infra.settings import Settings
 
 __all__ = ["PARTS", "ROOT", "PartStatus", "Stack", "StackFailed", "settings_from"]
 
-PARTS: tuple[Part, ...] = (Postgres(), Valkey(), S3(), Temporal(), Clamd(), Mail())
+PARTS: tuple[Part, ...] = (Postgres(), Valkey(), S3(), Temporal(), Clamd(), Mail(), Stripe())
 
 LIMITS = {
     "RATE_LIMIT_API_PER_MINUTE": "6000",

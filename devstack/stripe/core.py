@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 from devstack.stripe import resources, webhooks
 from devstack.stripe.answers import expanded, shown
 from devstack.stripe.checking import checked
+from devstack.stripe.control import carry_out
 from devstack.stripe.errors import Obj, Refused
 from devstack.stripe.faults import Fault, FaultKind, Faults, refusal
 from devstack.stripe.forms import decode
 from devstack.stripe.idempotency import keep, kept_answer
+from devstack.stripe.pages import page_for
 from devstack.stripe.routes import Route, find
 from devstack.stripe.store import PLATFORM, Store
 from devstack.stripe.webhooks import Delivery
@@ -62,7 +64,8 @@ class LocalStripe:
         """
         self._world = World(Store(path), seed, now, config or Config())
         self.faults = Faults()
-        webhooks.configure(self._world)
+        if self._world.config.endpoints:
+            webhooks.configure(self._world, self._world.config.endpoints)
         self._commit()
 
     # --- the clock -----------------------------------------------------------------------
@@ -199,6 +202,35 @@ class LocalStripe:
         self._commit()
 
     # --- what only the control routes and tests do ----------------------------------------
+
+    def control(self, name: str, **arguments: Any) -> Obj:
+        """Make happen what `control.py` names: "onboard", "dispute", "fail_payout", …
+
+        Raises:
+            Refused: when it can't be as things are.
+        """
+        try:
+            done: Obj = shown(self.scope(), carry_out(self, name, arguments))
+        finally:
+            self._commit()
+        return done
+
+    def answer_control(self, name: str, arguments: Mapping[str, Any]) -> Answer:
+        """`control` over HTTP."""
+        headers = {"Content-Type": "application/json"}
+        try:
+            return _answer(200, self.control(name, **arguments), headers)
+        except Refused as refused:
+            return _answer(refused.status, {"error": refused.error}, headers)
+
+    def page(self, method: str, path: str, body: bytes = b"") -> Answer:
+        """A page that a buyer or a creator sees, or what follows from its button."""
+        status, location, html = page_for(self, method, path, body)
+        self._commit()
+        headers = {"Content-Type": "text/html; charset=utf-8"}
+        if location:
+            headers["Location"] = location
+        return Answer(status, headers, html.encode())
 
     def scope(self, account: str = PLATFORM) -> Scope:
         """The state of an account, to look at."""

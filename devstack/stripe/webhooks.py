@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stripe.params import (
@@ -24,7 +24,7 @@ from devstack.stripe.answers import page, shown
 from devstack.stripe.errors import Obj
 from devstack.stripe.routes import route
 from devstack.stripe.store import PLATFORM
-from devstack.stripe.world import API_VERSION, Scope, World, merged_metadata, updated
+from devstack.stripe.world import API_VERSION, Endpoint, Scope, World, merged_metadata, updated
 
 PAUSES_SECONDS = (300, 1_800, 7_200, 18_000, 36_000, *(43_200,) * 4)
 """After each attempt that fails; then it is given up, three days after the first."""
@@ -100,12 +100,15 @@ def report(world: World, delivery_id: str, status: int) -> None:
     world.store.put(PLATFORM, "_delivery", delivery_id, row)
 
 
-def configure(world: World) -> None:
-    """Make the endpoints of the configuration, and no other of its kind, the ones that are told."""
+def configure(world: World, endpoints: Sequence[Endpoint]) -> None:
+    """Have these told, in place of those that were configured before.
+
+    An endpoint of the same place in the order keeps its deliveries.
+    """
     for row in world.store.all(PLATFORM, "webhook_endpoint"):
         if row["_configured"]:
             world.store.drop(PLATFORM, "webhook_endpoint", row["id"])
-    for number, endpoint in enumerate(world.config.endpoints, start=1):
+    for number, endpoint in enumerate(endpoints, start=1):
         made = _endpoint(
             world.scope(),
             f"we_configured{number}",
