@@ -8,6 +8,7 @@ from typing import Any
 from activities.accounts import AccountActivities
 from activities.auditing import AuditActivities
 from activities.charges import ChargeActivities, ChargeSweepActivities
+from activities.disputes import DisputeActivities
 from activities.mail import SendActivities
 from activities.media import MediaActivities
 from activities.parts import WorkerParts
@@ -19,6 +20,7 @@ from activities.payouts import (
     SendingActivities,
 )
 from activities.posts import PostActivities
+from activities.refunds import RefundActivities
 from activities.stripe_events import EventActivities
 from workflows.queues import Queue
 
@@ -40,6 +42,8 @@ def activities_on_queues(parts: WorkerParts) -> dict[Queue, list[Activity]]:
         PostActivities(parts.settings, parts.engine, parts.temporal),
         EventActivities(parts.settings, parts.engine, parts.gateway, parts.temporal),
         SendActivities(parts.settings, parts.engine),
+        RefundActivities(parts.settings, parts.engine, parts.gateway, parts.temporal),
+        DisputeActivities(parts.settings, parts.engine, parts.gateway),
     )
     served: dict[Queue, list[Activity]] = {
         queue: [] for queue in Queue if queue is not Queue.WORKFLOWS

@@ -12,6 +12,7 @@ from api import docs, health
 from api.admin import audit_log, tax_reports
 from api.admin import payouts as admin_payouts
 from api.admin import posts as admin_posts
+from api.admin import refunds as admin_refunds
 from api.admin import users as admin_users
 from api.auth import (
     emails,
@@ -39,6 +40,7 @@ from api.payouts import items as payouts
 from api.posts import comments, lists, reactions, timing
 from api.posts import items as posts
 from api.problems import install_problem_handlers
+from api.refunds import items as refunds
 from api.stripe_events import receiving
 from api.tips import giving
 from api.unlocks import buying
@@ -78,8 +80,8 @@ ROUTERS = (
     *(registering, signing_in, sessions, passwords, emails, keys),
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
     *(payouts, payout_accounts, earnings),
-    *(admin_users, admin_posts, admin_payouts, tax_reports, audit_log),
-    *(cards, payments, buying, giving),
+    *(admin_users, admin_posts, admin_payouts, admin_refunds, tax_reports, audit_log),
+    *(cards, payments, buying, giving, refunds),
     *(receiving, health, docs),
 )
 

@@ -290,6 +290,17 @@ class Settings(BaseSettings):
     earnings_hold_days: int = Field(default=7, ge=0, le=365)
     """How long earnings wait before they can be paid out, unless a creator has another."""
 
+    # --- refunds and disputes ------------------------------------------------------------
+    dispute_evidence_policy: Literal["submit", "wait"] = "submit"
+    """What happens to a dispute about which staff decide nothing: `submit` answers it by itself,
+    `wait` lets it be lost."""
+    dispute_evidence_margin_hours: int = Field(default=24, ge=1, le=240)
+    """How long before it is due evidence is submitted by itself."""
+    dispute_fee_borne_by: Literal["platform", "creator"] = "platform"
+    """Who pays Stripe's fee for a dispute that is lost."""
+    access_log_days: int = Field(default=540, ge=120)
+    """How long is known what fans opened; a card's holder may dispute for 540 days at most."""
+
     # --- workers -------------------------------------------------------------------------
     worker_media_slots: int = 2
     worker_io_slots: int = 8

@@ -55,6 +55,7 @@ SWEEPS = (
     Sweep("payouts", "SweepPayouts", "Release earnings that are due, start unstarted payouts"),
     Sweep("posts", "SweepPosts", "Publish what is overdue, tend what is due soon"),
     Sweep("stripe_events", "SweepStripeEvents", "Fetch events that did not come, tell of them"),
+    Sweep("refunds", "SweepRefunds", "Start refunds that have no run, forget old accesses"),
 )
 
 _PASSED_THROUGH = ("domain", "workflows", "pydantic", "pydantic_core", "annotated_types")

@@ -70,11 +70,11 @@ MEDIA, OPERATIONS, ARCHITECTURE, DECISIONS = (
     for name in ("media", "operations", "architecture", "decisions")
 )
 ACCOUNTS, POSTS, API = (Page(ROOT / "docs" / f"{name}.md") for name in ("accounts", "posts", "api"))
-BUYING, EARNINGS, LEDGER, PAYMENTS, PAYOUTS = (
+BUYING, EARNINGS, LEDGER, PAYMENTS, PAYOUTS, REFUNDS = (
     Page(ROOT / "docs" / f"{name}.md")
-    for name in ("buying", "earnings", "ledger", "payments", "payouts")
+    for name in ("buying", "earnings", "ledger", "payments", "payouts", "refunds")
 )
 PAGES = (
     *(README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS),
-    *(BUYING, EARNINGS, PAYMENTS, PAYOUTS, POSTS),
+    *(BUYING, EARNINGS, PAYMENTS, PAYOUTS, POSTS, REFUNDS),
 )

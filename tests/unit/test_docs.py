@@ -15,6 +15,8 @@ from domain.media.states import IngestStep, MediaState, RenditionKind, Visibilit
 from domain.payouts.eligibility import Refusal
 from domain.payouts.states import NEXT, PayoutState
 from domain.posts import Audience, PostState
+from domain.refunds import NEXT as REFUND_NEXT
+from domain.refunds import RefundState
 from domain.stripe_calls import CallState
 from domain.stripe_events import POLLED, POLLED_OF_ACCOUNTS, EventState, ParkedBecause
 from infra.models import Base
@@ -32,6 +34,7 @@ from tests.harness.pages import (
     PAYOUTS,
     POSTS,
     README,
+    REFUNDS,
     ROOT,
     Page,
 )
@@ -153,6 +156,13 @@ def test_every_state_and_refusal_of_a_payout_is_explained() -> None:
     assert set(table) == set(PayoutState)
     for state, (_, following) in table.items():
         assert set(re.findall(r"`(\w+)`", following)) == NEXT[PayoutState(state)], state
+
+
+def test_every_state_of_a_refund_is_explained() -> None:
+    table = REFUNDS.table("refund")
+    assert set(table) == set(RefundState)
+    for state, (_, following) in table.items():
+        assert set(re.findall(r"`(\w+)`", following)) == REFUND_NEXT[RefundState(state)], state
 
 
 def test_every_mode_and_limit_is_explained() -> None:

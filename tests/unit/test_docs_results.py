@@ -12,7 +12,17 @@ from api.app import create_app
 from benchmarks.result import compare
 from benchmarks.table import NOTHING_YET, newest_table, table, with_table
 from infra.settings import Settings
-from tests.harness.pages import ACCOUNTS, API, BUYING, EARNINGS, MEDIA, PAYOUTS, POSTS, README
+from tests.harness.pages import (
+    ACCOUNTS,
+    API,
+    BUYING,
+    EARNINGS,
+    MEDIA,
+    PAYOUTS,
+    POSTS,
+    README,
+    REFUNDS,
+)
 from tests.unit.test_settings import KEYS
 
 METHODS = {"get", "post", "patch", "put", "delete"}
@@ -29,7 +39,7 @@ def test_every_route_is_listed() -> None:
     }
     listed = [
         route
-        for page in (ACCOUNTS, API, BUYING, EARNINGS, MEDIA, PAYOUTS, POSTS)
+        for page in (ACCOUNTS, API, BUYING, EARNINGS, MEDIA, PAYOUTS, POSTS, REFUNDS)
         for route in page.table("route")
     ]
     assert sorted(listed) == sorted(routes)

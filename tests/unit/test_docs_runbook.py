@@ -33,6 +33,7 @@ NOT_IN_STEPS = {
     "infra/queries/posts",
     "infra/queries/tiers",
     "infra/queries/tips/giving.py",
+    "infra/queries/refunds/reading.py",
     "infra/queries/uploads.py",
     "infra/queries/users",
     "infra/storage/buckets.py",

@@ -59,13 +59,9 @@ class Dispute(Operated):
 
     @workflow.signal
     def stripe_changed(self, event_type: str, object_id: str) -> None:
-        """Stripe says that something changed. What it is now is asked for, not believed."""
+        """Stripe says that something changed, or staff have decided (`decided`). What it is now is
+        asked for, not believed."""
         del event_type, object_id
-        self._changed = True
-
-    @workflow.signal
-    def row_changed(self) -> None:
-        """Staff have decided what is answered."""
         self._changed = True
 
     def _pause(self, seen: DisputeLook) -> timedelta:

@@ -45,7 +45,7 @@ async def accept(run: DisputeRun) -> Handle:
     handle = await run.start()
     await run.environment.sleep(1.5 * DAY)
     run.stripe.decided = Answer.ACCEPT
-    await handle.signal(Dispute.row_changed)
+    await handle.signal(Dispute.stripe_changed, args=["decided", ""])
     assert (await handle.result()).state is S.LOST
     return handle
 

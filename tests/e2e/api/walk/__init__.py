@@ -18,6 +18,7 @@ from tests.e2e.api.walk import (
     media,
     payouts,
     posts,
+    refunds,
     service,
     users,
 )
@@ -25,7 +26,7 @@ from tests.e2e.api.walk.rows import Row
 
 SLICES = (
     *(admin, auth, factors, media, posts, users, creators),
-    *(buying, payouts, earnings, service),
+    *(buying, payouts, earnings, refunds, service),
 )
 ROWS: list[Row[Any]] = [row for module in SLICES for row in module.ROWS]
 OPERATIONS = sorted({row.operation for row in ROWS})
