@@ -25,6 +25,26 @@ PROMOS_MAX = 100
 SUBSCRIBER_DISCOUNT_BPS_MAX = 9_000
 """What a creator may take off for subscribers who unlock something."""
 
+TIP_MINIMUM_MINOR_BOUNDS = {"EUR": (100, 10_000), "GBP": (100, 10_000), "USD": (100, 10_000)}
+"""Of the least tip that a creator may set, in minor units, by currency."""
+
+
+def check_tip_minimum(minimum_minor: int, currency: str) -> None:
+    """May a creator want that much with every tip?
+
+    Raises:
+        Invalid: `tip_minimum_out_of_bounds`.
+    """
+    least, most = TIP_MINIMUM_MINOR_BOUNDS[currency]
+    if not least <= minimum_minor <= most:
+        raise Invalid(
+            f"The least tip is from {least} to {most} in minor units of {currency}.",
+            code="tip_minimum_out_of_bounds",
+            tip_minimum_minor=minimum_minor,
+            least=least,
+            most=most,
+        )
+
 
 def check_currency(currency: str) -> None:
     """Raises `Invalid` with `currency_unknown` where nothing is sold in it."""

@@ -52,7 +52,8 @@ ANSWER_BYTES_MAX = 256 * 1024
 CARRIED_SHARE = 0.8
 """Of the lock's time, in which the request has to be answered; the rest is for keeping that."""
 _WITHOUT_KEYS = re.compile(
-    rf"{API_PREFIX}/(auth/.*|media/[^/]+/playback|uploads/[^/]+/parts|(media|posts):batchAccess)"
+    rf"{API_PREFIX}/(auth/.*|media/[^/]+/playback|uploads/[^/]+/parts|creators/[^/]+/quote"
+    r"|(media|posts):batchAccess)"
 )
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _NOT_KEPT = frozenset({401, 403, 408, 429})

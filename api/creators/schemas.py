@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -17,6 +17,7 @@ from domain.applications import (
 )
 from domain.countries import COUNTRIES
 from domain.searching import QUERY_CHARACTERS_MAX, QUERY_CHARACTERS_MIN
+from domain.tiers import SUBSCRIBER_DISCOUNT_BPS_MAX
 
 
 def _country(code: str) -> str:
@@ -150,6 +151,13 @@ class CreatorSettings(BaseModel):
     blocked_countries: list[str] = Field(
         description="ISO 3166-1 alpha-2; nothing of the creator is seen there.", examples=[["US"]]
     )
+    currency: str = Field(description="Of all tiers and codes.", examples=["USD"])
+    subscriber_discount_bps: int = Field(
+        description="What subscribers pay less when they unlock something, in basis points."
+    )
+    tip_minimum_minor: int | None = Field(
+        description="Least tip, in minor units of `currency`; null: the platform's."
+    )
 
 
 class CreatorSettingsPatch(Body):
@@ -161,3 +169,8 @@ class CreatorSettingsPatch(Body):
     blocked_countries: Annotated[list[Country], Field(max_length=len(COUNTRIES))] = Field(
         default_factory=list, description="The whole list; order and repeats don't matter."
     )
+    currency: Literal["EUR", "GBP", "USD"] = Field(
+        default="USD", description="Until there is a tier or a code. A new one drops the least tip."
+    )
+    subscriber_discount_bps: int = Field(default=0, ge=0, le=SUBSCRIBER_DISCOUNT_BPS_MAX)
+    tip_minimum_minor: Annotated[int, Field(ge=1, le=10**9)] | None = None

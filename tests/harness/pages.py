@@ -74,7 +74,8 @@ BUYING, EARNINGS, LEDGER, PAYMENTS, PAYOUTS, REFUNDS = (
     Page(ROOT / "docs" / f"{name}.md")
     for name in ("buying", "earnings", "ledger", "payments", "payouts", "refunds")
 )
+SUBSCRIPTIONS = Page(ROOT / "docs" / "subscriptions.md")
 PAGES = (
     *(README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS),
-    *(BUYING, EARNINGS, PAYMENTS, PAYOUTS, POSTS, REFUNDS),
+    *(BUYING, EARNINGS, PAYMENTS, PAYOUTS, POSTS, REFUNDS, SUBSCRIPTIONS),
 )

@@ -22,6 +22,7 @@ from tests.harness.pages import (
     POSTS,
     README,
     REFUNDS,
+    SUBSCRIPTIONS,
 )
 from tests.unit.test_settings import KEYS
 
@@ -39,7 +40,7 @@ def test_every_route_is_listed() -> None:
     }
     listed = [
         route
-        for page in (ACCOUNTS, API, BUYING, EARNINGS, MEDIA, PAYOUTS, POSTS, REFUNDS)
+        for page in (ACCOUNTS, API, BUYING, EARNINGS, MEDIA, PAYOUTS, POSTS, REFUNDS, SUBSCRIPTIONS)
         for route in page.table("route")
     ]
     assert sorted(listed) == sorted(routes)

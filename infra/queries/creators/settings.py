@@ -16,7 +16,8 @@ from infra.reads import ReadPool
 
 _SETTINGS = f"""
 WITH {VIEWER}
-SELECT c.watermark_enabled, c.blocked_countries, u.version
+SELECT c.watermark_enabled, c.blocked_countries, c.currency, c.subscriber_discount_bps,
+    c.tip_minimum_minor, u.version
 FROM viewer v
 JOIN users u ON u.id = v.id
 LEFT JOIN creators c ON c.user_id = v.id AND v.role = 'creator'
@@ -27,6 +28,9 @@ LEFT JOIN creators c ON c.user_id = v.id AND v.role = 'creator'
 class StoredCreatorSettings:
     watermark_enabled: bool
     blocked_countries: list[str]
+    currency: str
+    subscriber_discount_bps: int
+    tip_minimum_minor: int | None
     version: int
     """Of the account; profile and settings share it."""
 

@@ -6,7 +6,9 @@ at once; the database holds the cap as well.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -29,6 +31,7 @@ from domain.subscriptions.states import EndReason, SubscriptionState
 from domain.tiers import PROMOS_MAX
 from infra.models import PromoCode, PromoRedemption, Subscription, Tier
 
+_EDITED = ("audience", "max_redemptions", "per_fan_max", "starts_at", "expires_at")
 _COUNTED = (RedemptionState.HELD, RedemptionState.USED)
 
 
@@ -50,6 +53,11 @@ def rules_of(promo: PromoCode) -> PromoRules:
 # --- by creators -----------------------------------------------------------------------------
 
 
+def no_own_promo() -> NotFound:
+    """The same for a code that is another's, and for one that is not there."""
+    return NotFound("There is no such code.", code="promo_not_found")
+
+
 def lock_own_promo(session: Session, promo_id: str, *, creator_id: str) -> PromoCode:
     """The row, locked as it stands now.
 
@@ -59,7 +67,7 @@ def lock_own_promo(session: Session, promo_id: str, *, creator_id: str) -> Promo
     """
     promo = session.get(PromoCode, promo_id, with_for_update=True, populate_existing=True)
     if promo is None or promo.creator_id != creator_id:
-        raise NotFound("There is no such code.", code="promo_not_found")
+        raise no_own_promo()
     if promo.archived_at is not None:
         raise Conflict("It is archived, and stays as it is.", code="promo_archived")
     return promo
@@ -89,6 +97,35 @@ def add_promo(session: Session, promo: PromoCode) -> None:
         )
     session.add(promo)
     session.flush()
+
+
+def edit_promo(
+    session: Session, promo: PromoCode, changes: Mapping[str, Any], *, at: datetime
+) -> None:
+    """Change whom a locked code is for, when, and how often.
+
+    Raises:
+        Invalid: `promo_expires_unfit`.
+        Conflict: `promo_cap_passed`; more have redeemed it already.
+    """
+    for name in _EDITED:
+        setattr(promo, name, changes.get(name, getattr(promo, name)))
+    rules_of(promo).check()
+    cap = promo.max_redemptions
+    if cap is not None and cap < promo.redeemed_count:
+        raise Conflict(
+            "It has been redeemed more often already.",
+            code="promo_cap_passed",
+            redeemed_count=promo.redeemed_count,
+        )
+    touch(promo, at)
+    session.flush()
+
+
+def touch(promo: PromoCode, at: datetime) -> None:
+    """Count an edit of a locked code."""
+    promo.version += 1
+    promo.updated_at = at
 
 
 def _require_own_tier(session: Session, promo: PromoCode) -> None:

@@ -20,13 +20,14 @@ from tests.e2e.api.walk import (
     posts,
     refunds,
     service,
+    tiers,
     users,
 )
 from tests.e2e.api.walk.rows import Row
 
 SLICES = (
     *(admin, auth, factors, media, posts, users, creators),
-    *(buying, payouts, earnings, refunds, service),
+    *(buying, payouts, earnings, refunds, tiers, service),
 )
 ROWS: list[Row[Any]] = [row for module in SLICES for row in module.ROWS]
 OPERATIONS = sorted({row.operation for row in ROWS})

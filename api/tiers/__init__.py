@@ -1,0 +1,1 @@
+"""What creators sell: their tiers, bundles and promo codes, and what those cost a fan."""
