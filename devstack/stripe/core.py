@@ -1,12 +1,14 @@
-"""`LocalStripe`: one request in, one answer out. No sockets, threads or wall clock."""
+"""`LocalStripe`: one request in, one answer out. No sockets and no wall clock."""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from devstack.stripe import resources, webhooks
@@ -41,10 +43,25 @@ class Answer:
     """How long the client waits for it."""
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _in_turn(method: F) -> F:
+    """One call at a time, whichever thread it comes from."""
+
+    @functools.wraps(method)
+    def waits(self: LocalStripe, *args: Any, **options: Any) -> Any:
+        with self._turn:
+            return method(self, *args, **options)
+
+    return cast(F, waits)
+
+
 class LocalStripe:
     """A Stripe account in test mode, with its connected accounts.
 
-    `now` is its clock, in Unix seconds: it stands still until `advance` or `move_to`.
+    `now` is its clock, in Unix seconds: it stands still until `advance` or `move_to`. Threads may
+    share it: what they ask is done one after the other.
     """
 
     def __init__(
@@ -64,6 +81,7 @@ class LocalStripe:
         """
         self._world = World(Store(path), seed, now, config or Config())
         self.faults = Faults()
+        self._turn = threading.RLock()
         if self._world.config.endpoints:
             webhooks.configure(self._world, self._world.config.endpoints)
         self._commit()
@@ -74,10 +92,12 @@ class LocalStripe:
     def now(self) -> int:
         return self._world.now
 
+    @_in_turn
     def advance(self, seconds: int) -> None:
         """Let time pass; what falls due on the way happens in its order."""
         self.move_to(self.now + seconds)
 
+    @_in_turn
     def move_to(self, now: int) -> None:
         """Let the clock reach `now`.
 
@@ -90,6 +110,7 @@ class LocalStripe:
 
     # --- requests ------------------------------------------------------------------------
 
+    @_in_turn
     def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
     ) -> Answer:
@@ -192,10 +213,12 @@ class LocalStripe:
 
     # --- webhooks ------------------------------------------------------------------------
 
+    @_in_turn
     def due_deliveries(self) -> list[Delivery]:
         """The webhooks that are due now, oldest first; they stay due until `delivered`."""
         return list(webhooks.due(self._world))
 
+    @_in_turn
     def delivered(self, delivery_id: str, status: int) -> None:
         """Report how an attempt was answered; 0 for not at all."""
         webhooks.report(self._world, delivery_id, status)
@@ -203,6 +226,7 @@ class LocalStripe:
 
     # --- what only the control routes and tests do ----------------------------------------
 
+    @_in_turn
     def control(self, name: str, **arguments: Any) -> Obj:
         """Make happen what `control.py` names: "onboard", "dispute", "fail_payout", …
 
@@ -223,6 +247,7 @@ class LocalStripe:
         except Refused as refused:
             return _answer(refused.status, {"error": refused.error}, headers)
 
+    @_in_turn
     def page(self, method: str, path: str, body: bytes = b"") -> Answer:
         """A page that a buyer or a creator sees, or what follows from its button."""
         status, location, html = page_for(self, method, path, body)
@@ -236,6 +261,7 @@ class LocalStripe:
         """The state of an account, to look at."""
         return self._world.scope(account)
 
+    @_in_turn
     def close(self) -> None:
         """Write what is left to the file, and close it."""
         self._world.store.close()
