@@ -22,6 +22,7 @@ from activities.payouts import (
 from activities.posts import PostActivities
 from activities.refunds import RefundActivities
 from activities.stripe_events import EventActivities
+from activities.subscriptions import subscription_activities
 from workflows.queues import Queue
 
 Activity = Callable[..., Any]
@@ -41,6 +42,7 @@ def activities_on_queues(parts: WorkerParts) -> dict[Queue, list[Activity]]:
         SendingActivities(parts.settings, parts.engine, parts.gateway),
         PostActivities(parts.settings, parts.engine, parts.temporal),
         EventActivities(parts.settings, parts.engine, parts.gateway, parts.temporal),
+        subscription_activities(parts),
         SendActivities(parts.settings, parts.engine),
         RefundActivities(parts.settings, parts.engine, parts.gateway, parts.temporal),
         DisputeActivities(parts.settings, parts.engine, parts.gateway),

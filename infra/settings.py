@@ -289,6 +289,8 @@ class Settings(BaseSettings):
     """The platform's share of what a fan pays before tax, unless a creator has another."""
     earnings_hold_days: int = Field(default=7, ge=0, le=365)
     """How long earnings wait before they can be paid out, unless a creator has another."""
+    subscription_grace_days: int = Field(default=3, ge=0, le=30)
+    """For so long after a renewal that was declined a fan keeps access."""
 
     # --- refunds and disputes ------------------------------------------------------------
     dispute_evidence_policy: Literal["submit", "wait"] = "submit"

@@ -10,4 +10,5 @@ pytest_plugins = [
     "tests.harness.rows",
     "tests.harness.stack",
     "tests.harness.stripe",
+    "tests.harness.subscriptions",
 ]

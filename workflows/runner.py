@@ -24,6 +24,8 @@ from workflows.posts.sweep import SweepPosts
 from workflows.refunds.refund import Refund
 from workflows.refunds.sweep import SweepRefunds
 from workflows.stripe_events.sweep import SweepStripeEvents
+from workflows.subscriptions.subscription import KeepSubscription
+from workflows.subscriptions.sweep import SweepSubscriptions
 from workflows.tips.send import SendTip
 from workflows.unlocks.unlock import UnlockContent
 
@@ -35,6 +37,7 @@ WORKFLOWS = (
     *(Payout, PayoutBatch, Onboard, SweepPayouts),
     *(Refund, SweepRefunds, Dispute),
     SweepStripeEvents,
+    *(KeepSubscription, SweepSubscriptions),
 )
 """One line a slice."""
 
@@ -56,6 +59,7 @@ SWEEPS = (
     Sweep("posts", "SweepPosts", "Publish what is overdue, tend what is due soon"),
     Sweep("stripe_events", "SweepStripeEvents", "Fetch events that did not come, tell of them"),
     Sweep("refunds", "SweepRefunds", "Start refunds that have no run, forget old accesses"),
+    Sweep("subscriptions", "SweepSubscriptions", "Tend late subscriptions, tell of new prices"),
 )
 
 _PASSED_THROUGH = ("domain", "workflows", "pydantic", "pydantic_core", "annotated_types")

@@ -16,8 +16,8 @@ FIRST_PAYMENT_TIME = timedelta(hours=23)
 """For a first payment to be confirmed. Stripe's own keys and intents live for a day."""
 UPGRADE_TIME = timedelta(hours=1)
 """For an upgrade to be confirmed; what it costs follows from the moment it was asked for."""
-CHARGE_LOOK_EVERY = timedelta(minutes=10)
-"""How often a payment that is under way is looked at, should nobody tell of it."""
+LOOK_BOUNDS = (timedelta(minutes=1), timedelta(hours=2))
+"""Least and most time between two looks at a payment that nobody tells of."""
 
 
 class StepKind(StrEnum):
@@ -130,6 +130,13 @@ def _wait_or(until: datetime | None, at: datetime, then: Step) -> Step:
 
 def _end(reason: EndReason) -> Step:
     return Step(StepKind.END, reason=reason)
+
+
+def look_again_at(charged_at: datetime, at: datetime) -> datetime:
+    """When to look next at a payment that is under way since `charged_at`: soon at first, then
+    after as long again as it has taken already."""
+    least, most = LOOK_BOUNDS
+    return at + min(max(at - charged_at, least), most)
 
 
 def begins_anew(

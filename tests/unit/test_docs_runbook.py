@@ -31,6 +31,8 @@ NOT_IN_STEPS = {
     "infra/queries/payment_methods/own.py",
     "infra/queries/payouts/reading.py",
     "infra/queries/posts",
+    "infra/queries/subscriptions/beginning.py",
+    "infra/queries/subscriptions/changing.py",
     "infra/queries/tiers",
     "infra/queries/tips/giving.py",
     "infra/queries/refunds/reading.py",
@@ -39,7 +41,8 @@ NOT_IN_STEPS = {
     "infra/storage/buckets.py",
     "infra/stripe/webhooks.py",
 }
-"""Used by the API, by commands and at start-up only."""
+"""Used by the API, by commands and at start-up only; or, as changes of subscriptions are, in
+steps that answer with a refusal instead of failing."""
 
 NEVER_LAST = {
     "over_limits_once": "said of the first attempt alone",

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from domain.subscriptions.life import Standing, Step, StepKind, begins_anew, next_step
+from domain.subscriptions.life import (
+    Standing,
+    Step,
+    StepKind,
+    begins_anew,
+    look_again_at,
+    next_step,
+)
 from domain.subscriptions.states import EndReason, SubscriptionState
 
 S, K, R = SubscriptionState, StepKind, EndReason
@@ -199,3 +206,11 @@ def test_a_period_follows_the_last_while_that_gave_access(
 ) -> None:
     period_end = None if state is S.INCOMPLETE else END
     assert begins_anew(state, period_end, grace=GRACE, at=at) is anew
+
+
+@pytest.mark.parametrize(
+    ("minutes", "after"), [(0, 1), (1, 1), (5, 5), (60, 60), (120, 120), (1000, 120)]
+)
+def test_a_payment_under_way_is_looked_at_ever_more_rarely(minutes: int, after: int) -> None:
+    at = BORN + timedelta(minutes=minutes)
+    assert look_again_at(BORN, at) == at + timedelta(minutes=after)

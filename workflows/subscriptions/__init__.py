@@ -1,0 +1,1 @@
+"""Subscriptions for as long as they live, and gifts."""
