@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -50,7 +50,10 @@ async def begin_unlock(session: AsyncSession, wish: Wish) -> Unlock:
             **terms,
         )
         .on_conflict_do_nothing(
-            index_elements=["fan_id", "post_id"], index_where=Unlock.state != "ended"
+            # As text: of a predicate with a parameter Postgres can't tell that it is the index's,
+            # once the driver has prepared the statement.
+            index_elements=["fan_id", "post_id"],
+            index_where=text("state <> 'ended'"),
         )
     )
     unlock = await live_unlock(session, fan_id=wish.fan_id, post_id=wish.post_id)
