@@ -72,7 +72,7 @@ test: install ## Run every test (ARGS="tests/unit -k name" for some)
 	@$(PYTHON) devstack/install.py tests
 	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
 
-simulate: install ## Play the ledger under seeded chance (SEEDS=200 STEPS=150, or SEED=n for one)
+simulate: install ## Play money under seeded chance (SEEDS=200 STEPS=150, or SEED=n for one)
 	@$(PY) -m simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(STEPS),--steps $(STEPS)) $(if $(WORLD),--world $(WORLD)) $(ARGS)
 

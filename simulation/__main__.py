@@ -18,6 +18,7 @@ from typing import Protocol
 from devstack.stack import ROOT
 from simulation.database import own_postgres
 from simulation.ledger.scene import open_ledger
+from simulation.money.scene import open_money
 from simulation.playing import play, shrunk
 from simulation.run import Result, simulate, told, write
 from simulation.worlds import Scene
@@ -29,7 +30,7 @@ class OpenScene(Protocol):
     ) -> AbstractContextManager[Scene]: ...
 
 
-WORLDS: dict[str, OpenScene] = {"ledger": open_ledger}
+WORLDS: dict[str, OpenScene] = {"money": open_money, "ledger": open_ledger}
 RUN_DIR = ROOT / ".run"
 
 

@@ -14,7 +14,8 @@ from simulation.shrinking import shrink
 from simulation.worlds import Break, Scene, Step, World
 
 CRASHED = "nothing crashes"
-"""The rule that an exception breaks."""
+"""The rule that an exception breaks, with its type."""
+TRACE_LINES = 30
 
 
 @dataclass(frozen=True)
@@ -77,5 +78,6 @@ async def _broken_by(
         await doing
         broken = await world.check(settled=settled)
     except Exception as error:
-        return Break(CRASHED, "".join(traceback.format_exception(error)))
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        return Break(f"{CRASHED}: {type(error).__name__}", "\n".join(lines[-TRACE_LINES:]))
     return broken[0] if broken else None

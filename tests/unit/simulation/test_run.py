@@ -35,7 +35,7 @@ def test_a_seed_gives_the_same_history_again() -> None:
 
 def test_a_crash_breaks_a_rule_too() -> None:
     failed = replay(SOUND, 1, [Step("take", {"amount": 3}), Step("crash"), Step("die")])
-    assert failed.broken is not None and failed.broken.rule == CRASHED
+    assert failed.broken is not None and failed.broken.rule == f"{CRASHED}: ValueError"
     assert "ValueError: crashed" in failed.broken.facts
     assert [str(step) for step in shrunk(SOUND, failed).steps] == ["crash"]
 

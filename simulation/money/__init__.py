@@ -1,0 +1,1 @@
+"""A world of fans, creators and cards: the real workflows and activities, and a local Stripe."""

@@ -1,0 +1,162 @@
+"""What holds for money and for what it buys: at every moment, and once all has settled."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from temporalio.api.failure.v1 import Failure
+from temporalio.client import WorkflowExecutionStatus
+
+from devstack.stripe.core import LocalStripe
+from domain.ids import refund_workflow_id
+from infra.db import transaction
+from infra.queries import ledger
+from simulation.money.parts import Parts
+from simulation.rules import broken_rules, held_for_us
+from simulation.worlds import Break
+
+MADE_ONCE = ("payment_intent", "refund", "transfer", "payout")
+"""What is made at Stripe for one row of ours, by `metadata.op_id`."""
+
+GIVEN_BACK = """(c.refunded_minor >= c.amount_minor OR EXISTS (
+    SELECT 1 FROM disputes d WHERE d.charge_id = c.id AND d.state = 'lost'))"""
+
+BOUGHT: dict[str, str] = {
+    "a right that was bought is paid for, and the money was not given back": f"""
+        SELECT e.id, e.fan_id, e.post_id FROM entitlements e
+        WHERE e.source = 'unlock' AND e.revoked_at IS NULL AND NOT EXISTS (
+            SELECT 1 FROM unlocks u JOIN charges c ON c.subject_id = u.id
+            WHERE u.fan_id = e.fan_id AND u.post_id = e.post_id
+              AND c.state = 'paid' AND NOT {GIVEN_BACK})
+    """,
+    # A refund that the bank sends back ends the purchase all the same: a person sees to it.
+    "what is paid for is had, unless it has ended": f"""
+        SELECT c.id, u.id, u.state FROM charges c JOIN unlocks u ON u.id = c.subject_id
+        WHERE c.state = 'paid' AND NOT {GIVEN_BACK} AND u.state NOT IN ('refunding', 'ended')
+          AND NOT EXISTS (
+            SELECT 1 FROM entitlements e WHERE e.fan_id = u.fan_id AND e.post_id = u.post_id
+              AND e.revoked_at IS NULL)
+    """,
+    "nobody pays twice for one thing": f"""
+        SELECT u.fan_id, u.post_id, count(*) FROM charges c JOIN unlocks u ON u.id = c.subject_id
+        WHERE c.state = 'paid' AND u.state <> 'ended' AND NOT {GIVEN_BACK}
+        GROUP BY u.fan_id, u.post_id HAVING count(*) > 1
+    """,
+    "every paid charge is posted once": """
+        SELECT c.id, count(j.id) FROM charges c
+        LEFT JOIN journals j ON j.charge_id = c.id AND j.kind = 'sale'
+        WHERE c.state = 'paid' GROUP BY c.id HAVING count(j.id) <> 1
+    """,
+}
+
+ENDED: dict[str, str] = {
+    "no charge is left open": """
+        SELECT id, kind, state FROM charges WHERE state NOT IN ('paid', 'declined', 'canceled')
+    """,
+    "no unlock is left spinning": """
+        SELECT id, state FROM unlocks WHERE state NOT IN
+            ('unlocked', 'declined', 'canceled', 'ended')
+    """,
+    "no payout is left without an end or a person": """
+        SELECT id, state, reason FROM payouts WHERE state NOT IN
+            ('review', 'needs_ops', 'paid', 'settled', 'returned', 'released')
+    """,
+    "no refund is left open": """
+        SELECT id, state FROM refunds WHERE state NOT IN
+            ('succeeded', 'failed', 'refused')
+    """,
+    "no tip is left spinning": """
+        SELECT id, state FROM tips WHERE state IN ('charging', 'requires_action', 'processing')
+    """,
+}
+
+
+def always_broken(parts: Parts) -> list[Break]:
+    with transaction(parts.engine) as session:
+        broken = broken_rules(session)
+        broken += [
+            Break(each.rule, f"{each.subject}: {each.detail}") for each in ledger.verify(session)
+        ]
+        broken += _rows(session, BOUGHT)
+    return broken + _doubled(parts.way.stripe) + _failed_runs(parts)
+
+
+def settled_broken(parts: Parts) -> list[Break]:
+    with transaction(parts.engine) as session:
+        broken = _rows(session, ENDED)
+        broken += _differing(held_for_us(session), parts.way.stripe)
+    return broken + _waiting_runs(parts)
+
+
+def _rows(session: Session, rules: dict[str, str]) -> list[Break]:
+    found = []
+    for rule, query in rules.items():
+        rows = session.execute(text(query)).all()
+        if rows:
+            found.append(Break(rule, _listed(tuple(row) for row in rows)))
+    return found
+
+
+def _listed(rows: Iterable[Any]) -> str:
+    return "\n".join(str(row) for row in list(rows)[:5])
+
+
+def _doubled(stripe: LocalStripe) -> list[Break]:
+    """Of declined tries there may be several; each is a generation, and has an id of its own."""
+    doubled = []
+    for kind in MADE_ONCE:
+        made: Counter[str] = Counter()
+        for _, thing in stripe.scope().world.store.each(kind):
+            op_id = thing["metadata"].get("op_id")
+            if op_id is not None and thing.get("status") not in ("canceled", "failed"):
+                made[op_id] += 1
+        doubled += [f"{kind} of {op_id}: {count}" for op_id, count in made.items() if count > 1]
+    return [Break("nothing is made twice at Stripe", "\n".join(doubled))] if doubled else []
+
+
+def _differing(held: dict[str, int], stripe: LocalStripe) -> list[Break]:
+    there: defaultdict[str, int] = defaultdict(int)
+    for each in stripe.scope().all("balance_transaction"):
+        if each["type"] not in ("payout", "payout_failure", "topup"):
+            there[each["source"]] += each["net"]
+    facts = [
+        f"{ref}: {held.get(ref, 0)} in the ledger, {there.get(ref, 0)} at Stripe"
+        for ref in sorted(held.keys() | there.keys())
+        if held.get(ref, 0) != there.get(ref, 0)
+    ]
+    return [Break("the ledger equals Stripe's balance", "\n".join(facts))] if facts else []
+
+
+def _failed_runs(parts: Parts) -> list[Break]:
+    failed = [
+        f"{run.workflow_id} {run.status.name}: {_innermost(run.failure)}"
+        for run in parts.temporal.runs
+        if run.status in (WorkflowExecutionStatus.FAILED, WorkflowExecutionStatus.TIMED_OUT)
+    ]
+    return [Break("no run fails", "\n".join(failed))] if failed else []
+
+
+def _innermost(failure: Failure | None) -> str:
+    while failure is not None and failure.HasField("cause"):
+        failure = failure.cause
+    return f"{failure.message}\n{failure.stack_trace}" if failure is not None else ""
+
+
+def _waiting_runs(parts: Parts) -> list[Break]:
+    """But for those who have to pay a fan in another way, since the bank sent a refund back."""
+    with transaction(parts.engine) as session:
+        sent_back = session.scalars(text("SELECT id::text FROM refunds WHERE state = 'failed'"))
+        expected = {refund_workflow_id(refund_id) for refund_id in sent_back}
+    waiting = [
+        run.workflow_id
+        for run in parts.temporal.runs
+        if run.is_open
+        and run.workflow_id not in expected
+        and (flag := run.search_attributes.get("NeedsAttention")) is not None
+        and flag.data == b"true"
+    ]
+    return [Break("no run waits for an operator", "\n".join(waiting))] if waiting else []

@@ -1,0 +1,74 @@
+"""Worlds of money over one process's database."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+
+import structlog
+
+from devstack.stripe.core import LocalStripe
+from devstack.stripe.world import Config, Endpoint
+from infra.db import make_async_engine
+from simulation.database import ProcessDatabase
+from simulation.money.cast import hire
+from simulation.money.parts import Parts
+from simulation.money.serving import serve
+from simulation.money.stripe import SECRET_KEY, Browser, WayToStripe
+from simulation.money.world import MoneyWorld
+from simulation.temporal import SimulatedTemporal
+from simulation.worlds import Scene, World
+from workflows.runner import WORKFLOWS
+
+BEGAN = datetime(2030, 1, 31, 12, tzinfo=UTC)
+
+OURS = {
+    "STRIPE_SECRET_KEY": SECRET_KEY,
+    "STRIPE_WEBHOOK_SECRETS": "whsec_platform",
+    "STRIPE_CONNECT_WEBHOOK_SECRETS": "whsec_connect",
+}
+ENDPOINTS = (
+    Endpoint("https://platform.example/stripe", "whsec_platform"),
+    Endpoint("https://platform.example/stripe/connect", "whsec_connect", connect=True),
+)
+
+
+class MoneyScene:
+    def __init__(self, database: ProcessDatabase) -> None:
+        self.database = database
+
+    @asynccontextmanager
+    async def world(self, seed: int) -> AsyncIterator[World]:
+        self.database.empty()
+        self.database.keep_time(BEGAN)
+        settings, engine = self.database.settings, self.database.engine
+        temporal = SimulatedTemporal(workflows=WORKFLOWS, now=BEGAN, seed=seed)
+        counts: Counter[str] = Counter()
+        local = LocalStripe(
+            now=int(BEGAN.timestamp()), seed=str(seed), config=Config(endpoints=ENDPOINTS)
+        )
+        way = WayToStripe(local, temporal.clock, counts)
+        async_engine = make_async_engine(settings)
+        try:
+            cast = hire(engine, Browser(way), seed, BEGAN)
+            parts = Parts(self.database, async_engine, temporal, way, cast)
+            serve(parts)
+            yield MoneyWorld(parts, seed, counts)
+        finally:
+            await async_engine.dispose()
+
+
+@contextmanager
+def open_money(environment: Mapping[str, str], number: int) -> Iterator[Scene]:
+    # Each process is told anew: what goes wrong on purpose is no news.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    for name in ("temporalio", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    database = ProcessDatabase({**environment, **OURS}, number)
+    try:
+        yield MoneyScene(database)
+    finally:
+        database.close()

@@ -1,0 +1,234 @@
+"""Time, work, deaths and faults, around what fans and creators do (`simulation/money/acts.py`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import Any, cast
+
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from domain.errors import FansworldError
+from domain.ids import sweep_workflow_id, uuid7_from
+from infra.ids import ids_drawn_by
+from simulation.money.acts import ACTS
+from simulation.money.parts import Parts
+from simulation.money.picks import Picks, drawn
+from simulation.money.rules import always_broken, settled_broken
+from simulation.money.stripe import FAULTS
+from simulation.money.webhooks import hear
+from simulation.temporal import Death, Lost
+from simulation.worlds import Break, Json, Step
+from workflows.queues import Queue, queue_name
+from workflows.runner import SWEEPS
+
+QUIET = timedelta(days=5)
+"""After which nothing of what was begun may be under way: a fan has a day to confirm, a refund
+and a payout take two."""
+ELSEWHERE = ("accounts", "media", "posts")
+"""Sweeps of other slices than money's."""
+PIECES_MAX = 300
+"""Of work while time passes; then it jumps."""
+
+WORLDLY = {"work": 40, "pass": 10, "jump": 4, "webhook": 10, "sweep": 2}
+"""What happens to the platform, and how often next to what people do."""
+
+EXPECTED = (
+    FansworldError,
+    RPCError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+"""What a request may end with. The route would answer it with a status."""
+
+
+@dataclass
+class MoneyWorld:
+    parts: Parts
+    seed: int
+    counts: Counter[str] = field(default_factory=Counter)
+    requests: list[asyncio.Task[None]] = field(default_factory=list)
+    """Requests of fans that wait for a run."""
+
+    def __post_init__(self) -> None:
+        self._entropy = Random(f"ids of {self.seed}")
+        self._lost: Lost | None = None
+        self.parts.temporal.service.lose = self._lose_call
+
+    # --- ids and calls ------------------------------------------------------------------------
+
+    def new_id(self) -> str:
+        now_ms = int(self.parts.now.timestamp() * 1000)
+        return uuid7_from(unix_ms=now_ms, entropy=self._entropy.randbytes(10))
+
+    def _lose_call(self, rpc: str) -> Lost | None:
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            self.counts[f"temporal: {lost.value} lost"] += 1
+        del rpc
+        return lost
+
+    # --- steps --------------------------------------------------------------------------------
+
+    async def offer(self, dice: Random) -> Step:
+        weights = WORLDLY | {act: weight for act, (_, weight) in ACTS.items()}
+        [act] = dice.choices(list(weights), list(weights.values()))
+        if act in ACTS:
+            return Step(act, drawn(dice))
+        data: dict[str, Json] = {"pick": dice.randrange(1 << 16)}
+        match act:
+            case "work" if dice.random() < 0.3:
+                if dice.random() < 0.5:
+                    data["death"] = dice.choice(list(Death)).value
+                else:
+                    data["fault"] = dice.choice(FAULTS)
+                    data["after"] = dice.choice([0, 0, 0, 1, 2])
+            case "pass":
+                data["minutes"] = dice.choice([1, 5, 30, 180])
+            case "jump":
+                data["hours"] = dice.choice([1, 12, 24, 48, 24 * 7, 24 * 7, 24 * 31])
+            case "webhook":
+                data["how"] = dice.choice(["heard", "heard", "heard twice", "unheard", "lost"])
+        return Step(act, data)
+
+    async def take(self, step: Step) -> None:
+        with ids_drawn_by(self.new_id):
+            match step.act:
+                case "work":
+                    await self._work(step.data)
+                case "pass":
+                    await self._pass(timedelta(minutes=cast(int, step.data["minutes"])))
+                case "jump":
+                    self.counts["jumps"] += 1
+                    self.parts.temporal.jump(timedelta(hours=cast(int, step.data["hours"])))
+                    self.parts.keep_time()
+                case "webhook":
+                    await self._webhook(cast(int, step.data["pick"]), cast(str, step.data["how"]))
+                case "sweep":
+                    await self._sweep()
+                case act:
+                    self._lost = Lost(step.data["lost"]) if "lost" in step.data else None
+                    self.counts[act] += 1
+                    do, _ = ACTS[act]
+                    self._let_in(act, do(self.parts, Picks(step.data)))
+            await self._quiet()
+            self._lost = None
+
+    async def settle(self) -> None:
+        """Every webhook is heard, every worker lives, and time enough passes."""
+        self.parts.way.arm(None)
+        end = self.parts.now + QUIET
+        with ids_drawn_by(self.new_id):
+            while self.parts.now < end:
+                await self._hear_all()
+                await self._sweep()
+                await self._pass(timedelta(hours=6))
+
+    async def check(self, *, settled: bool) -> list[Break]:
+        broken = always_broken(self.parts)
+        if settled and not broken:
+            broken = settled_broken(self.parts)
+        return [Break(each.rule, f"{each.facts}\n{self._troubles()}") for each in broken]
+
+    def _troubles(self) -> str:
+        """What went wrong most often on the way."""
+        troubles = self.parts.temporal.desk.troubles.most_common(5)
+        return "\n".join(f"{count} times {text[:300]}" for text, count in troubles)
+
+    def digest(self) -> str:
+        return self.parts.temporal.digest
+
+    # --- work and time ------------------------------------------------------------------------
+
+    async def _work(self, data: dict[str, Json]) -> None:
+        ready = self.parts.temporal.ready()
+        if not ready:
+            return
+        work = ready[cast(int, data["pick"]) % len(ready)]
+        death = Death(data["death"]) if "death" in data else None
+        if death is not None:
+            self.counts[f"deaths {death.value} work"] += 1
+        if "fault" in data:
+            # It stays until somebody calls.
+            self.parts.way.arm(cast(str, data["fault"]), cast(int, data["after"]))
+        await self.parts.temporal.work(work, death)
+
+    async def _pass(self, duration: timedelta) -> None:
+        """Workers are at work meanwhile, as far as that goes in so many pieces."""
+        clock, end = self.parts.temporal.clock, self.parts.now + duration
+        pieces = 0
+        while pieces < PIECES_MAX:
+            ready = self.parts.temporal.ready()
+            if ready:
+                pieces += 1
+                self.parts.keep_time()
+                await self.parts.temporal.work(ready[0])
+                await self._quiet()
+                continue
+            due = clock.next_due()
+            if due is None or due > end:
+                break
+            clock.advance(due)
+        clock.advance(max(end, clock.now))
+        self.parts.keep_time()
+
+    async def _sweep(self) -> None:
+        """What a schedule starts; a tick is dropped while the last one runs."""
+        for sweep in SWEEPS:
+            if sweep.kind not in ELSEWHERE:
+                with suppress(WorkflowAlreadyStartedError):
+                    await self.parts.temporal.client.start_workflow(
+                        sweep.workflow,
+                        id=sweep_workflow_id(sweep.kind),
+                        task_queue=queue_name(Queue.WORKFLOWS, prefix=self.parts.queue_prefix),
+                    )
+
+    # --- webhooks -----------------------------------------------------------------------------
+
+    async def _webhook(self, pick: int, how: str) -> None:
+        """Any of those that are due, in no order; `unheard` is sent again, `lost` never."""
+        self.parts.keep_time()
+        stripe = self.parts.way.stripe
+        due = stripe.due_deliveries()
+        if not due:
+            return
+        self.counts[f"webhooks {how}"] += 1
+        delivery = due[pick % len(due)]
+        status = 200 if how == "lost" else 0
+        for _ in range({"heard": 1, "heard twice": 2}.get(how, 0)):
+            status = await hear(self.parts, delivery)
+        stripe.delivered(delivery.id, status)
+
+    async def _hear_all(self) -> None:
+        self.parts.keep_time()
+        for delivery in self.parts.way.stripe.due_deliveries():
+            status = await hear(self.parts, delivery)
+            self.parts.way.stripe.delivered(delivery.id, status)
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def _let_in(self, act: str, request: Coroutine[Any, Any, None]) -> None:
+        self.requests.append(asyncio.create_task(self._answered(act, request)))
+
+    async def _answered(self, act: str, request: Coroutine[Any, Any, None]) -> None:
+        try:
+            await request
+        except EXPECTED as error:
+            code = error.code if isinstance(error, FansworldError) else type(error).__name__
+            self.counts[f"{act}: {code}"] += 1
+
+    async def _quiet(self) -> None:
+        """Until every request has its answer or waits for a run. They take turns only here, so
+        that what happens first does not depend on how fast a socket is."""
+        while len(self.requests) > len(self.parts.temporal.waiting):
+            for task in [each for each in self.requests if each.done()]:
+                self.requests.remove(task)
+                task.result()
+            await asyncio.sleep(0)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import text
+
+from infra.db import transaction
+from simulation.database import ProcessDatabase
+from simulation.money.scene import OURS, MoneyScene, open_money
+from simulation.money.world import MoneyWorld
+from simulation.playing import play, replay, shrunk
+from simulation.worlds import Step, World
+
+
+def test_every_rule_holds_and_a_seed_gives_the_same_again(
+    simulation_environment: Mapping[str, str],
+) -> None:
+    with open_money(simulation_environment, 3) as scene:
+        first, again, other = (play(scene, seed, 100) for seed in (1, 1, 2))
+    assert (first.broken, other.broken) == (None, None)
+    assert first == again
+    assert first.digest != other.digest
+    assert first.counts["unlock"] and first.counts["deaths after work"]
+
+
+class WastefulWorld(MoneyWorld):
+    """Pays each tip a second time at Stripe, under a key of its own."""
+
+    async def settle(self) -> None:
+        await super().settle()
+        for intent in self.parts.way.stripe.scope().all("payment_intent"):
+            if intent["metadata"]["op_kind"] == "charge" and intent["status"] == "succeeded":
+                self.parts.browser.post(
+                    "/v1/payment_intents",
+                    f"amount={intent['amount']}&currency=usd&customer={intent['customer']}"
+                    f"&payment_method={intent['payment_method']}&confirm=true"
+                    f"&allowed_payment_method_types[0]=card"
+                    f"&metadata[op_id]={intent['metadata']['op_id']}",
+                )
+
+
+class WastefulScene(MoneyScene):
+    @asynccontextmanager
+    async def world(self, seed: int) -> AsyncIterator[World]:
+        async with super().world(seed) as world:
+            assert isinstance(world, MoneyWorld)
+            yield WastefulWorld(world.parts, world.seed, world.counts)
+
+
+def test_a_payment_that_is_made_twice_is_found_and_shrunk(
+    simulation_environment: Mapping[str, str],
+) -> None:
+    database = ProcessDatabase({**simulation_environment, **OURS}, 4)
+    scene = WastefulScene(database)
+    failed = play(scene, 1, 60)
+    short = shrunk(scene, failed)
+    database.close()
+    assert short.broken is not None
+    assert short.broken.rule == "nothing is made twice at Stripe"
+    assert [step.act for step in short.steps] in (["unlock"], ["tip"])
+
+
+@pytest.mark.parametrize("death", ["before", "after"])
+def test_who_dies_at_a_charge_takes_the_money_once(
+    simulation_environment: Mapping[str, str], death: str
+) -> None:
+    picks = {"fan": 0, "creator": 0, "thing": 0, "card": 0, "choice": 0}
+    steps = [Step("tip", dict(picks)), Step("work", {"pick": 0})]
+    steps.append(Step("work", {"pick": 0, "death": death}))
+    with open_money(simulation_environment, 5) as scene:
+        outcome = replay(scene, 1, steps)
+        assert isinstance(scene, MoneyScene)
+        with transaction(scene.database.engine) as session:
+            states = session.scalars(text("SELECT state FROM charges")).all()
+    assert outcome.broken is None
+    assert outcome.counts[f"deaths {death} work"] == 1
+    assert len(states) == 1
