@@ -51,7 +51,7 @@ class ParkedBecause(StrEnum):
     MADE_ELSEWHERE = "made_elsewhere"
     """The object was not made by us: by hand, in Stripe's dashboard."""
     OWNER_UNKNOWN = "owner_unknown"
-    """It was made by us, and who waits for it can't be told."""
+    """It says that we made it, and who waits for it can't be told, or there is no such row."""
     NO_RUN = "no_run"
     """Its run is over, and what the event tells is not in our rows."""
 
@@ -176,6 +176,8 @@ _KNOWN_IN: dict[str, frozenset[str]] = {
     "payment_intent.succeeded": frozenset({"paid"}),
     "payment_intent.canceled": frozenset({"canceled", "declined", "paid"}),
     "payment_intent.payment_failed": frozenset({"canceled", "declined", "paid"}),
+    # A card that came after its form had expired is not kept; no money hangs on it.
+    "setup_intent.succeeded": frozenset({"succeeded", "expired"}),
     "refund.failed": frozenset({"failed", "refused"}),
     "payout.failed": frozenset({"returning", "returned", "needs_ops", "released"}),
     "payout.canceled": frozenset({"returning", "returned", "needs_ops", "released"}),

@@ -13,7 +13,14 @@ from sqlalchemy import Engine
 from temporalio.client import Client
 
 from activities.errors import typed_failures
-from domain.stripe_events import OVERLAP, POLLED, POLLED_OF_ACCOUNTS, EventState, Owner
+from domain.stripe_events import (
+    OVERLAP,
+    POLLED,
+    POLLED_OF_ACCOUNTS,
+    EventState,
+    Owner,
+    ParkedBecause,
+)
 from infra.db import transaction
 from infra.queries.stripe_events import inbox
 from infra.settings import Settings
@@ -103,9 +110,9 @@ class EventActivities:
         if await tell_owner(self._temporal, owner, kept.facts, queue_prefix=prefix):
             await asyncio.to_thread(self._settle, kept, owner, at)
             return True
-        state = await asyncio.to_thread(self._settle_untold, kept, owner, at)
-        if state is not EventState.PARKED:
-            return True
+        why = await asyncio.to_thread(self._settle_untold, kept, owner, at)
+        if why is not ParkedBecause.NO_RUN:
+            return why is None
         if await begin_for_news(self._temporal, owner, kept.facts, queue_prefix=prefix):
             await asyncio.to_thread(self._settle, kept, owner, at)
             return True
@@ -125,7 +132,7 @@ class EventActivities:
         with transaction(self._engine) as session:
             inbox.settle(session, kept.facts.id, EventState.HANDLED, at=at, owner=owner)
 
-    def _settle_untold(self, kept: inbox.Kept, owner: Owner, at: datetime) -> EventState:
+    def _settle_untold(self, kept: inbox.Kept, owner: Owner, at: datetime) -> ParkedBecause | None:
         with transaction(self._engine) as session:
             return inbox.settle_untold(session, kept.facts, owner, at=at)
 

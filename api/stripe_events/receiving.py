@@ -103,5 +103,5 @@ async def _tell(parts: Parts, kept: inbox.Kept, owner: Owner) -> str:
                 inbox.settle, kept.facts.id, EventState.HANDLED, at=parts.now(), owner=owner
             )
             return "told"
-        state = await session.run_sync(inbox.settle_untold, kept.facts, owner, at=parts.now())
-    return "known" if state is EventState.HANDLED else "parked"
+        why = await session.run_sync(inbox.settle_untold, kept.facts, owner, at=parts.now())
+    return "known" if why is None else "parked"

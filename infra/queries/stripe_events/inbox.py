@@ -23,7 +23,15 @@ from domain.stripe_events import (
     is_news,
     owner_of,
 )
-from infra.models import Charge, ConnectedAccount, Payout, Refund, StripeEvent, StripePoll
+from infra.models import (
+    CardSetup,
+    Charge,
+    ConnectedAccount,
+    Payout,
+    Refund,
+    StripeEvent,
+    StripePoll,
+)
 from infra.stripe.objects import Event
 
 PLATFORM = ""
@@ -119,21 +127,18 @@ def settle(
         row.owner_workflow_id = owner.workflow_id
 
 
-def settle_untold(session: Session, facts: EventFacts, owner: Owner, *, at: datetime) -> EventState:
-    """Of an event whose run is over: handled where our row knows it, else parked."""
+def settle_untold(
+    session: Session, facts: EventFacts, owner: Owner, *, at: datetime
+) -> ParkedBecause | None:
+    """Of an event whose run is over: handled (None) where our row knows it, else parked."""
     known = _row_state(session, owner)
-    if is_news(facts.type, known):
-        settle(
-            session,
-            facts.id,
-            EventState.PARKED,
-            at=at,
-            reason=ParkedBecause.NO_RUN,
-            owner=owner,
-        )
-        return EventState.PARKED
-    settle(session, facts.id, EventState.HANDLED, at=at, owner=owner)
-    return EventState.HANDLED
+    if not is_news(facts.type, known):
+        settle(session, facts.id, EventState.HANDLED, at=at, owner=owner)
+        return None
+    # Without a row it is of somebody who shares our account at Stripe.
+    reason = ParkedBecause.OWNER_UNKNOWN if known is None else ParkedBecause.NO_RUN
+    settle(session, facts.id, EventState.PARKED, at=at, reason=reason, owner=owner)
+    return reason
 
 
 def _row_state(session: Session, owner: Owner) -> str | None:
@@ -145,7 +150,9 @@ def _row_state(session: Session, owner: Owner) -> str | None:
             return session.scalar(select(Refund.state).where(Refund.id == owner.subject_id))
         case OwnerKind.PAYOUT:
             return session.scalar(select(Payout.state).where(Payout.id == owner.subject_id))
-        case OwnerKind.SETUP | OwnerKind.DISPUTE | OwnerKind.CONNECT:
+        case OwnerKind.SETUP:
+            return session.scalar(select(CardSetup.state).where(CardSetup.id == owner.subject_id))
+        case OwnerKind.DISPUTE | OwnerKind.CONNECT:
             return None
 
 

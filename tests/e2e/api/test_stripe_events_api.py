@@ -96,14 +96,14 @@ def test_what_was_made_in_the_dashboard_is_parked(client: httpx.Client, engine: 
     assert row is not None and (row.state, row.reason) == ("parked", "made_elsewhere")
 
 
-def test_news_for_a_run_that_is_over_is_parked(client: httpx.Client, engine: Engine) -> None:
+def test_news_of_what_is_not_in_our_rows_is_parked(client: httpx.Client, engine: Engine) -> None:
     metadata = {"op_id": new_id(), "op_kind": "charge", "workflow_id": f"tip:{new_id()}"}
     told = event("payment_intent.succeeded", metadata=metadata)
     for attempts in (1, 2):
         assert deliver(client, told).status_code == 200
         row = row_of(engine, told)
         assert row is not None
-        assert (row.state, row.reason, row.attempts) == ("parked", "no_run", attempts)
+        assert (row.state, row.reason, row.attempts) == ("parked", "owner_unknown", attempts)
         assert row.owner_workflow_id == metadata["workflow_id"]
 
 

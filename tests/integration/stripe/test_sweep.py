@@ -16,14 +16,16 @@ from temporalio.testing import ActivityEnvironment
 from activities.stripe_events import EventActivities
 from devstack.stripe import Fault, LocalStripe
 from devstack.stripe.inprocess import client_of
+from domain.refunds import RefundReason
 from domain.stripe_events import FIRST_POLL, KEPT_FOR, PARKED_FOR
 from infra.db import transaction
 from infra.ids import new_id
-from infra.models import StripeEvent, StripePoll
+from infra.models import CardSetup, Charge, Refund, StripeEvent, StripePoll
 from infra.queries.stripe_events import inbox
 from infra.settings import Settings
 from infra.stripe import StripeGateway
 from infra.stripe.objects import Event
+from tests.harness.rows import MakeUser
 from tests.integration.stripe.canned import NOW
 from workflows.queues import Queue, queue_name
 from workflows.stripe_events.messages import EventSweep, EventSweepReport
@@ -113,6 +115,33 @@ def event(**fields: Any) -> Event:
 def keep(engine: Engine, told: Event, *, at: datetime = NOW) -> None:
     with transaction(engine) as session:
         inbox.keep(session, told, at=at)
+
+
+def keep_charge(engine: Engine, make_user: MakeUser, state: str) -> str:
+    charge_id = new_id()
+    paid = {"payment_intent_id": "pi_1", "stripe_charge_id": "ch_1", "paid_at": NOW}
+    with transaction(engine) as session:
+        session.add(
+            Charge(
+                id=charge_id,
+                kind="tip",
+                subject_id=new_id(),
+                step="charge",
+                generation=1,
+                fan_id=make_user().id,
+                creator_id=make_user().id,
+                amount_minor=1000,
+                tax_minor=0,
+                currency="USD",
+                payment_method_id="pm_1",
+                off_session=False,
+                workflow_id="tip:1",
+                state=state,
+                closed_at=NOW,
+                **(paid if state == "paid" else {}),
+            )
+        )
+    return charge_id
 
 
 async def test_what_was_not_delivered_is_found_and_told_once(
@@ -216,3 +245,61 @@ async def test_old_events_are_deleted_once_they_are_settled(
     assert (await sweep(activities, NOW + KEPT_FOR - HOUR)).deleted == 0
     assert (await sweep(activities, NOW + KEPT_FOR)).deleted == 1
     assert states(engine) == {"refund.created": "parked"}
+
+
+@pytest.mark.parametrize(
+    ("state", "report"),
+    [
+        ("paid", EventSweepReport(told=1)),
+        ("canceled", EventSweepReport(parked=1)),
+    ],
+)
+async def test_a_payment_whose_run_is_over_is_compared_with_our_row(
+    activities: EventActivities,
+    engine: Engine,
+    make_user: MakeUser,
+    state: str,
+    report: EventSweepReport,
+) -> None:
+    charge_id = keep_charge(engine, make_user, state)
+    keep(engine, event(op_id=charge_id))
+    assert await sweep(activities) == report
+
+
+@pytest.mark.parametrize("state", ["expired", "open"])
+async def test_a_form_for_a_card_that_is_closed_waits_for_nothing(
+    activities: EventActivities, engine: Engine, make_user: MakeUser, state: str
+) -> None:
+    setup_id = new_id()
+    closed_at = None if state == "open" else NOW
+    with transaction(engine) as session:
+        session.add(CardSetup(id=setup_id, fan_id=make_user().id, state=state, closed_at=closed_at))
+    keep(engine, event(type="setup_intent.succeeded", op_kind="setup", op_id=setup_id))
+    is_news = state == "open"
+    assert await sweep(activities) == EventSweepReport(told=not is_news, parked=is_news)
+
+
+async def test_a_refund_that_failed_after_its_run_begins_it_again(
+    activities: EventActivities, engine: Engine, temporal_client: Client, make_user: MakeUser
+) -> None:
+    refund_id = new_id()
+    failed = event(type="refund.failed", op_kind="refund", op_id=refund_id)
+    keep(engine, failed)
+    assert (await sweep(activities)).parked == 1, "there is no such refund"
+    charge_id = keep_charge(engine, make_user, "paid")
+    with transaction(engine) as session:
+        session.add(
+            Refund(
+                id=refund_id,
+                charge_id=charge_id,
+                amount_minor=1000,
+                currency="USD",
+                reason=next(iter(RefundReason)),
+                requested_as="system",
+                state="succeeded",
+                stripe_refund_id="re_1",
+                posted_at=NOW,
+            )
+        )
+    assert (await sweep(activities)).told == 1
+    await temporal_client.get_workflow_handle(f"refund:{refund_id}").terminate("over")

@@ -13,6 +13,8 @@ from domain.stripe_events import (
     is_news,
     owner_of,
 )
+from workflows.runner import WORKFLOWS
+from workflows.stripe_events.start import SIGNAL
 
 CHARGE = {"op_id": "c1", "op_kind": "charge", "workflow_id": "unlock:f:p"}
 REFUND = {"op_id": "r1", "op_kind": "refund", "workflow_id": "refund:r1"}
@@ -72,6 +74,10 @@ def test_an_event_has_its_owner(type_: str, facts: dict[str, str], wanted: Told)
         ("payment_intent.succeeded", None, True),
         ("payment_intent.payment_failed", "paid", False),
         ("payment_intent.canceled", "open", True),
+        ("setup_intent.succeeded", "succeeded", False),
+        ("setup_intent.succeeded", "expired", False),
+        ("setup_intent.succeeded", "open", True),
+        ("setup_intent.setup_failed", "expired", False),
         ("refund.failed", "succeeded", True),
         ("refund.failed", "failed", False),
         ("refund.updated", "succeeded", False),
@@ -95,3 +101,9 @@ def test_what_is_polled_fits_one_request_and_concerns_somebody() -> None:
             for kind in OwnerKind
         ]
         assert any(isinstance(owner, Owner) for owner in owners), type_
+
+
+def test_every_run_that_waits_for_stripe_has_an_ear_for_it() -> None:
+    listening = {each.__name__ for each in WORKFLOWS if hasattr(each, SIGNAL)}
+    assert listening >= {"UnlockContent", "SendTip", "SetUpCard", "Payout", "Onboard"}
+    assert listening >= {"Refund", "Dispute"}
