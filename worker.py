@@ -153,7 +153,7 @@ async def _ensure_sweeps(client: Client, settings: Settings) -> None:
             workflow=sweep.workflow,
             workflow_id=workflow_id,
             task_queue=queue_name(Queue.WORKFLOWS, prefix=settings.task_queue_prefix),
-            every=timedelta(seconds=settings.sweep_interval_seconds),
+            every=sweep.every or timedelta(seconds=settings.sweep_interval_seconds),
             note=sweep.note,
         )
 

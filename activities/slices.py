@@ -20,6 +20,7 @@ from activities.payouts import (
     SendingActivities,
 )
 from activities.posts import PostActivities
+from activities.reconcile import ReconcileActivities
 from activities.refunds import RefundActivities
 from activities.stripe_events import EventActivities
 from activities.subscriptions import subscription_activities
@@ -46,6 +47,7 @@ def activities_on_queues(parts: WorkerParts) -> dict[Queue, list[Activity]]:
         SendActivities(parts.settings, parts.engine),
         RefundActivities(parts.settings, parts.engine, parts.gateway, parts.temporal),
         DisputeActivities(parts.settings, parts.engine, parts.gateway),
+        ReconcileActivities(parts.settings, parts.engine, parts.gateway, parts.temporal),
     )
     served: dict[Queue, list[Activity]] = {
         queue: [] for queue in Queue if queue is not Queue.WORKFLOWS

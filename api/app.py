@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api import docs, health
-from api.admin import audit_log, tax_reports
+from api.admin import audit_log, reconciliations, tax_reports
 from api.admin import payouts as admin_payouts
 from api.admin import posts as admin_posts
 from api.admin import refunds as admin_refunds
@@ -85,7 +85,8 @@ ROUTERS = (
     *(registering, signing_in, sessions, passwords, emails, keys),
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
     *(payouts, payout_accounts, earnings),
-    *(admin_users, admin_posts, admin_payouts, admin_refunds, tax_reports, audit_log),
+    *(admin_users, admin_posts, admin_payouts, admin_refunds),
+    *(reconciliations, tax_reports, audit_log),
     *(cards, payments, buying, giving, refunds),
     *(receiving, health, docs),
 )

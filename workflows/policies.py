@@ -97,5 +97,12 @@ MONEY = StepPolicy(
 """A call to Stripe and what it does to the ledger. About three hours of trying: an outage there
 passes without a person, and the idempotency key of the call lives for a day."""
 
+COMPARE = StepPolicy(
+    start_to_close=timedelta(hours=1),
+    heartbeat=None,
+    retry=_retry(5, first_seconds=5, most_seconds=300),
+)
+"""Reads the whole ledger, and pages of Stripe's books."""
+
 SWEEP_RETRY = _retry(3, first_seconds=1, most_seconds=10)
 """The next tick comes anyway."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -21,6 +22,7 @@ from workflows.payouts.payout import Payout
 from workflows.payouts.sweep import SweepPayouts
 from workflows.posts.publish import PublishPost
 from workflows.posts.sweep import SweepPosts
+from workflows.reconcile.reconcile import Reconcile
 from workflows.refunds.refund import Refund
 from workflows.refunds.sweep import SweepRefunds
 from workflows.stripe_events.sweep import SweepStripeEvents
@@ -35,9 +37,9 @@ WORKFLOWS = (
     *(PublishPost, SweepPosts),
     *(UnlockContent, SendTip, SetUpCard, RemoveCard, SweepCharges),
     *(Payout, PayoutBatch, Onboard, SweepPayouts),
-    *(Refund, SweepRefunds, Dispute),
     SweepStripeEvents,
     *(KeepSubscription, SweepSubscriptions),
+    *(Refund, SweepRefunds, Dispute, Reconcile),
 )
 """One line a slice."""
 
@@ -49,6 +51,8 @@ class Sweep:
     kind: str
     workflow: str
     note: str
+    every: timedelta | None = None
+    """None: as often as `sweep_interval_seconds` says."""
 
 
 SWEEPS = (
@@ -60,6 +64,12 @@ SWEEPS = (
     Sweep("stripe_events", "SweepStripeEvents", "Fetch events that did not come, tell of them"),
     Sweep("refunds", "SweepRefunds", "Start refunds that have no run, forget old accesses"),
     Sweep("subscriptions", "SweepSubscriptions", "Tend late subscriptions, tell of new prices"),
+    Sweep(
+        "reconcile",
+        "Reconcile",
+        "Hold the ledger against Stripe's books",
+        every=timedelta(hours=6),
+    ),
 )
 
 _PASSED_THROUGH = ("domain", "workflows", "pydantic", "pydantic_core", "annotated_types")

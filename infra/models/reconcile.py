@@ -12,7 +12,7 @@ from infra.models.base import Base, Id, Moment
 
 
 class Reconciliation(Base):
-    """Written by `infra.queries.reconcile` only."""
+    """Written by `infra.reconcile` only."""
 
     __tablename__ = "reconciliations"
     __table_args__ = (

@@ -35,6 +35,7 @@ NOT_IN_STEPS = {
     "infra/queries/subscriptions/changing.py",
     "infra/queries/tiers",
     "infra/queries/tips/giving.py",
+    "infra/queries/reconcile.py",
     "infra/queries/refunds/reading.py",
     "infra/queries/uploads.py",
     "infra/queries/users",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2 as httpx
 
 from domain.ids import derived_id
+from domain.reconcile import Break
 from infra.db import transaction
 from infra.ids import new_id
-from infra.models import Charge, Dispute, Refund
+from infra.models import Charge, Dispute, Reconciliation, Refund
 from tests.e2e.api.walk.payouts import ADMIN, ME
 from tests.e2e.api.walk.rows import ABSENT, SHOWN, Case, Outcome, Row, Stage, each
 
@@ -92,6 +94,26 @@ def dispute(stage: Stage) -> str:
     return dispute_id
 
 
+def reconciliation(stage: Stage) -> str:
+    """One that found a difference."""
+    now, reconciliation_id = datetime.now(UTC), new_id()
+    found = Break("amounts_differ", "ch_1", "", "USD", 970, 1_000)
+    with transaction(stage.engine) as session:
+        session.add(
+            Reconciliation(
+                id=reconciliation_id,
+                window_start=now - timedelta(days=1),
+                window_end=now,
+                started_at=now,
+                ended_at=now,
+                sources_checked=7,
+                breaks_found=1,
+                breaks=[asdict(found)],
+            )
+        )
+    return reconciliation_id
+
+
 def listed(answer: httpx.Response, subject: str) -> Outcome:
     if answer.status_code != 200:
         return answer.status_code
@@ -163,5 +185,18 @@ ROWS: list[Row[Any]] = [
         lambda case: decide("accept", case),
         each(403, anonymous=401, admin=409),
         dispute,
+    ),
+    Row(
+        "listReconciliations",
+        lambda case: case.client.get(f"{ADMIN}/reconciliations"),
+        each(403, anonymous=401, moderator=SHOWN, admin=SHOWN),
+        reconciliation,
+        outcome=listed,
+    ),
+    Row(
+        "getReconciliation",
+        lambda case: case.client.get(f"{ADMIN}/reconciliations/{case.subject}"),
+        STAFF_ONLY,
+        reconciliation,
     ),
 ]

@@ -1,0 +1,1 @@
+"""Holding the ledger against Stripe's books."""

@@ -1,0 +1,59 @@
+"""Reconcile: hold the ledger against Stripe's books; where they differ, ask a person."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from domain.operators import OperatorText
+    from workflows import policies
+    from workflows.attention import BlockedStep, attention_text
+    from workflows.operated import Operated
+    from workflows.performing import perform
+    from workflows.queues import Queue
+    from workflows.reconcile import steps
+    from workflows.reconcile.messages import ReconcileReport, ReconcileStep
+
+STEP = "reconcile"
+
+
+@workflow.defn
+class Reconcile(Operated):
+    """Started by a Temporal Schedule. One that waits for a person is ended before the next
+    tick, which compares anew."""
+
+    @workflow.init
+    def __init__(self) -> None:
+        super().__init__("reconciliation", "all")
+        self._table = ""
+
+    @workflow.run
+    async def run(self) -> ReconcileReport | None:
+        found = await self.attention.run_skippable(
+            STEP,
+            self._compare,
+            if_skipped="The difference stays; the next comparison finds it again.",
+        )
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return found if isinstance(found, ReconcileReport) else None
+
+    async def show_attention(self, blocked: BlockedStep | None) -> None:
+        """What differs, below what to do about it."""
+        if blocked is not None:
+            workflow.set_current_details(f"{attention_text(blocked)}\n\n{self._table}")
+
+    async def _compare(self) -> ReconcileReport:
+        found = await perform(
+            steps.compare_books,
+            ReconcileStep(workflow.now()),
+            queue=Queue.MONEY,
+            policy=policies.COMPARE,
+            summary="Comparing the ledger with Stripe's books",
+        )
+        self._table = found.table
+        workflow.set_current_details(
+            OperatorText(f"{found.sources_checked} sources compared, {found.breaks} differ.")
+        )
+        if found.breaks:
+            await perform(steps.stop_for_breaks, found, queue=Queue.MONEY, policy=policies.RECORD)
+        return found
