@@ -130,7 +130,8 @@ class PaymentIntent:
     decline: Decline | None
     latest_charge_id: str | None
     latest_charge: Charge | None
-    """None also in answers to errors, which are not expanded: look by `latest_charge_id`."""
+    """There once it has succeeded. Of one that has not, Stripe may leave it to
+    `latest_charge_id`."""
     next_action_url: str | None
     """Where a browser sends the fan that has to confirm; None where Stripe's script does it."""
     metadata: Mapping[str, str] = field(default_factory=dict)

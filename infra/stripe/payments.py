@@ -16,6 +16,7 @@ from stripe.params import (
 from infra.stripe import parsing
 from infra.stripe.asking import Asking, op_metadata
 from infra.stripe.calls import Read, with_metadata
+from infra.stripe.fields import Json
 from infra.stripe.objects import Charge, Dispute, PaymentIntent, Refund
 
 _INTENT = {"expand": ["latest_charge.balance_transaction"]}
@@ -83,7 +84,7 @@ class Payments(Asking):
             params["statement_descriptor_suffix"] = statement_suffix
         if return_url is not None:
             params["return_url"] = return_url
-        return parsing.payment_intent(
+        return self._with_charge(
             self._order(
                 "/payment_intents",
                 params,
@@ -163,7 +164,7 @@ class Payments(Asking):
         among: frozenset[str],
     ) -> PaymentIntent:
         read = self._reading("/payment_intents", _INTENT)
-        return parsing.payment_intent(
+        return self._with_charge(
             self._order(
                 f"/payment_intents/{payment_intent_id}/{verb}",
                 params,
@@ -176,6 +177,14 @@ class Payments(Asking):
                 embedded="payment_intent",
             )
         )
+
+    def _with_charge(self, answer: Json) -> PaymentIntent:
+        """One that was paid comes with its charge. What Stripe puts into an error, such as
+        "it can't be canceled, for it has succeeded", is not expanded, and is read once more."""
+        intent = parsing.payment_intent(answer)
+        if intent.status == "succeeded" and intent.latest_charge is None:
+            return self.retrieve_payment_intent(intent.id)
+        return intent
 
     def retrieve_payment_intent(self, payment_intent_id: str) -> PaymentIntent:
         """With its latest charge and what was booked for that. Raises NotFound."""

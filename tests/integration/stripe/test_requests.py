@@ -77,7 +77,7 @@ ROWS: dict[str, Sent] = {
             off_session=True, creator_id="u1", description="A tip", statement_suffix="TIP",
             return_url="https://app.example/back", **o,
         ),
-        "post", "/payment_intents", p.PaymentIntentCreateParams, c.intent(),
+        "post", "/payment_intents", p.PaymentIntentCreateParams, c.intent(latest_charge=c.charge()),
         said=(
             ("amount", "1000"), ("currency", "usd"), ("confirm", "true"), ("off_session", "true"),
             ("metadata[op_kind]", "charge"), ("metadata[creator_id]", "u1"),
@@ -87,7 +87,8 @@ ROWS: dict[str, Sent] = {
     ),
     "confirm_payment_intent": Sent(
         lambda g, o: g.confirm_payment_intent("pi_1", payment_method_id="pm_2", **o),
-        "post", "/payment_intents/pi_1/confirm", p.PaymentIntentConfirmParams, c.intent(),
+        "post", "/payment_intents/pi_1/confirm", p.PaymentIntentConfirmParams,
+        c.intent(latest_charge=c.charge()),
         said=(("payment_method", "pm_2"), ("off_session", "false")),
     ),
     "cancel_payment_intent": Sent(
