@@ -89,7 +89,10 @@ class OfferBody(BaseModel):
     media_id: str | None = None
     post_id: str | None = None
     tier_id: str | None = None
-    price_minor: int | None = None
+    price_minor: int | None = Field(default=None, description="For the caller.")
+    list_minor: int | None = Field(
+        default=None, description="For others, where the caller has something off."
+    )
     currency: str | None = Field(default=None, examples=["USD"])
 
     @classmethod
@@ -101,6 +104,7 @@ class OfferBody(BaseModel):
             post_id=offer.post_id,
             tier_id=offer.tier_id,
             price_minor=offer.price_minor,
+            list_minor=offer.list_minor,
             currency=offer.currency,
         )
 

@@ -11,13 +11,14 @@ A media that posts carry is open to whom one of them is open. By itself it is op
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from domain.accounts import Role
 from domain.media.states import MediaState, Visibility
 from domain.posts import Audience, PostState
+from domain.unlocks.terms import terms_for
 
 
 class Reason(StrEnum):
@@ -72,6 +73,8 @@ class Standing:
     follows: bool = False
     blocked_countries: tuple[str, ...] = ()
     """Where the owner wants nothing to be seen."""
+    subscriber_discount_bps: int = 0
+    """What the owner takes off for subscribers who unlock something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,11 @@ class Grant:
     """Of a right on everything; None: every tier for a gift, the lowest for a subscription."""
 
     @property
+    def is_for_all(self) -> bool:
+        """A subscription, or one that was given; not a single thing."""
+        return self.media_id is None and self.post_id is None
+
+    @property
     def ends_at(self) -> datetime | None:
         """When it runs out or is taken away, whichever comes first; None: it has no end."""
         if self.expires_at is None or self.revoked_at is None:
@@ -154,6 +162,9 @@ class Offer:
     post_id: str | None = None
     tier_id: str | None = None
     price_minor: int | None = None
+    """What this viewer would pay."""
+    list_minor: int | None = None
+    """What others pay, where this viewer has something off."""
     currency: str | None = None
 
 
@@ -205,9 +216,8 @@ def decide(
         return _PUBLIC
     if viewer.user_id is None:
         return HIDDEN
-    fitting = [
-        grant for grant in grants if any(grant.opens(subject, rule) for rule in subject.rules)
-    ]
+    held = list(grants)
+    fitting = [grant for grant in held if any(grant.opens(subject, rule) for rule in subject.rules)]
     live = [grant for grant in fitting if grant.is_live(now)]
     if standing.follows and any(rule.audience is Audience.FOLLOWERS for rule in subject.rules):
         return _FOLLOWER
@@ -216,7 +226,7 @@ def decide(
     return Decision(
         allowed=False,
         reason=Reason.NOT_ENTITLED,
-        offers=_offers_for(subject),
+        offers=_offers_for(subject, _discount_bps(held, standing, now)),
         begins_at=_first_beginning(fitting, now),
     )
 
@@ -279,29 +289,47 @@ def _first_beginning(grants: list[Grant], now: datetime) -> datetime | None:
     return min((each for each in begins if each > now), default=None)
 
 
-def _offers_for(subject: Subject) -> tuple[Offer, ...]:
+def _discount_bps(grants: list[Grant], standing: Standing, now: datetime) -> int:
+    """What the viewer has off: the owner's discount, while they subscribe."""
+    subscribes = any(grant.is_for_all and grant.is_live(now) for grant in grants)
+    return standing.subscriber_discount_bps if subscribes else 0
+
+
+def _offers_for(subject: Subject, discount_bps: int) -> tuple[Offer, ...]:
     """Each way in once, in the order of the rules."""
     offers: dict[Offer, None] = {}
     for rule in subject.rules:
-        for offer in _offers_of(subject, rule):
+        for offer in _offers_of(subject, rule, discount_bps):
             offers[offer] = None
     return tuple(offers)
 
 
-def _offers_of(subject: Subject, rule: Rule) -> list[Offer]:
+def _offers_of(subject: Subject, rule: Rule, discount_bps: int) -> list[Offer]:
     follow = Offer(OfferKind.FOLLOW, subject.owner_id)
     subscribe = Offer(OfferKind.SUBSCRIBE, subject.owner_id, tier_id=rule.tier_id)
     match rule.audience:
         case Audience.FOLLOWERS:
             return [follow]
         case Audience.PAID:
-            unlock = Offer(
-                OfferKind.UNLOCK,
-                subject.owner_id,
-                post_id=rule.post_id,
-                price_minor=rule.price_minor,
-                currency=rule.currency,
-            )
+            unlock = _unlock_offer(subject, rule, discount_bps)
             return [unlock, subscribe] if rule.tier_id is not None else [unlock]
         case _:
             return [subscribe]
+
+
+def _unlock_offer(subject: Subject, rule: Rule, discount_bps: int) -> Offer:
+    offer = Offer(
+        OfferKind.UNLOCK,
+        subject.owner_id,
+        post_id=rule.post_id,
+        price_minor=rule.price_minor,
+        currency=rule.currency,
+    )
+    if not discount_bps or rule.price_minor is None or rule.currency is None:
+        return offer
+    terms = terms_for(
+        list_minor=rule.price_minor, currency=rule.currency, discount_bps=discount_bps
+    )
+    if not terms.discount_minor:
+        return offer
+    return replace(offer, price_minor=terms.price_minor, list_minor=terms.list_minor)

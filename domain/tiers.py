@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.errors import Conflict, Invalid
+from domain.tips import TIP_MINOR_BOUNDS
 
 PRICE_MINOR_BOUNDS = {"EUR": (300, 50_000), "GBP": (300, 50_000), "USD": (300, 50_000)}
 """Least and most of a month's price that is not 0, in minor units, by currency (ISO 4217)."""
@@ -25,9 +26,6 @@ PROMOS_MAX = 100
 SUBSCRIBER_DISCOUNT_BPS_MAX = 9_000
 """What a creator may take off for subscribers who unlock something."""
 
-TIP_MINIMUM_MINOR_BOUNDS = {"EUR": (100, 10_000), "GBP": (100, 10_000), "USD": (100, 10_000)}
-"""Of the least tip that a creator may set, in minor units, by currency."""
-
 
 def check_tip_minimum(minimum_minor: int, currency: str) -> None:
     """May a creator want that much with every tip?
@@ -35,7 +33,7 @@ def check_tip_minimum(minimum_minor: int, currency: str) -> None:
     Raises:
         Invalid: `tip_minimum_out_of_bounds`.
     """
-    least, most = TIP_MINIMUM_MINOR_BOUNDS[currency]
+    least, most = TIP_MINOR_BOUNDS[currency]
     if not least <= minimum_minor <= most:
         raise Invalid(
             f"The least tip is from {least} to {most} in minor units of {currency}.",

@@ -20,7 +20,7 @@ from domain.access import OfferKind
 from domain.errors import Conflict, NotFound
 from domain.ids import unlock_workflow_id
 from domain.unlocks.states import EndReason, UnlockState
-from domain.unlocks.terms import UnlockTerms, check_quote, terms_for
+from domain.unlocks.terms import UnlockTerms, check_quote
 from infra.db import async_transaction
 from infra.models import Unlock
 from infra.queries.access.posts import JudgedPost, judge_as_person
@@ -126,12 +126,8 @@ async def confirmed(unlock_id: UUID, caller: SignedInCaller, parts: ApiParts) ->
 def _terms_of(judged: JudgedPost) -> UnlockTerms:
     for offer in judged.decision.offers:
         if offer.kind is OfferKind.UNLOCK and offer.price_minor and offer.currency:
-            return terms_for(
-                list_minor=offer.price_minor,
-                currency=offer.currency,
-                discount_bps=0,
-                is_subscriber=False,
-            )
+            list_minor = offer.list_minor or offer.price_minor
+            return UnlockTerms(list_minor, list_minor - offer.price_minor, offer.currency)
     raise Conflict("This post is not sold by itself.", code="not_for_sale")
 
 

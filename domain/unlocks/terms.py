@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from domain.errors import Conflict
 from domain.money import share_of
+from domain.subscriptions.pricing import CHARGE_MINOR_MIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,14 @@ class UnlockTerms:
         return self.list_minor - self.discount_minor
 
 
-def terms_for(
-    *, list_minor: int, currency: str, discount_bps: int, is_subscriber: bool
-) -> UnlockTerms:
-    """What an item costs somebody. Subscribers get the creator's discount off, and pay at least
-    one minor unit: what costs nothing is no purchase."""
-    discount = share_of(list_minor, discount_bps) if is_subscriber else 0
-    return UnlockTerms(list_minor, min(discount, list_minor - 1), currency)
+def terms_for(*, list_minor: int, currency: str, discount_bps: int) -> UnlockTerms:
+    """What an item costs somebody who has that much off, as subscribers may.
+
+    They pay the least that can be charged at least: what costs nothing is no purchase.
+    """
+    discount = share_of(list_minor, discount_bps)
+    most = max(0, list_minor - CHARGE_MINOR_MIN.get(currency, list_minor))
+    return UnlockTerms(list_minor, min(discount, most), currency)
 
 
 def check_quote(terms: UnlockTerms, *, price_minor: int, currency: str) -> None:

@@ -29,7 +29,6 @@ async def unlock(parts: Parts, picks: Picks) -> None:
             list_minor=post.price_minor,
             currency=post.currency,
             discount_bps=0,
-            is_subscriber=False,
         )
         bought = await begin_unlock(
             session,

@@ -192,6 +192,33 @@ def test_what_opens_a_post(
             assert decide(STRANGER, item, held, NOW, standing).allowed is wanted, source
 
 
+@pytest.mark.parametrize(
+    ("list_minor", "held", "price_minor"),
+    [
+        (1_000, [], 1_000),
+        (1_000, [UNLOCKED_OTHER], 1_000),
+        (1_000, [replace(SUBSCRIBED, expires_at=NOW)], 1_000),
+        (1_000, [SUBSCRIBED], 850),
+        (1_000, [GIFT], 850),
+        (999, [SUBSCRIBED], 849),
+        (100, [SUBSCRIBED], 85),
+        (55, [SUBSCRIBED], 50),
+        (50, [SUBSCRIBED], 50),
+    ],
+)
+def test_who_subscribes_is_offered_less_to_pay_but_what_can_be_charged(
+    list_minor: int, held: list[Grant], price_minor: int
+) -> None:
+    rule = Rule(Audience.PAID, "p1", price_minor=list_minor, currency="USD")
+    item = post_subject(owner_id=OWNER, state=PostState.PUBLISHED, rule=rule)
+    standing = Standing(subscriber_discount_bps=1_500)
+    [offer] = decide(STRANGER, item, held, NOW, standing).offers
+    assert offer.price_minor == price_minor
+    assert offer.list_minor == (list_minor if price_minor != list_minor else None)
+    [full] = decide(STRANGER, item, held, NOW).offers
+    assert (full.price_minor, full.list_minor) == (list_minor, None)
+
+
 @pytest.mark.parametrize("state", [each for each in PostState if each is not PostState.PUBLISHED])
 def test_a_post_that_is_not_published_exists_for_nobody_but_its_owner(state: PostState) -> None:
     item = post_subject(owner_id=OWNER, state=state, rule=Rule(Audience.PUBLIC, "p1"))

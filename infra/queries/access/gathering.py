@@ -34,7 +34,7 @@ their second factor."""
 
 OWNERS = """
 owners AS MATERIALIZED (
-    SELECT o.owner_id, c.blocked_countries,
+    SELECT o.owner_id, c.blocked_countries, c.subscriber_discount_bps,
            EXISTS (SELECT FROM blocks b WHERE b.blocker_id = o.owner_id AND b.blocked_id = v.id)
            OR EXISTS (SELECT FROM blocks b WHERE b.blocker_id = v.id AND b.blocked_id = o.owner_id)
                AS blocked,
@@ -62,8 +62,9 @@ is still for `decide` to say. An owner whose account is closed or suspended has 
 what they own is hidden."""
 
 OWNER_COLUMNS = """o.owner_id IS NOT NULL, o.blocked, o.follows, o.blocked_countries,
-    o.sources, o.starts, o.ends, o.revocations, o.ranks"""
-OWNER_WIDTH = 9
+    o.subscriber_discount_bps, o.sources, o.starts, o.ends, o.revocations, o.ranks"""
+OWNER_WIDTH = 10
+STANDING_WIDTH = 5
 
 ITEM_COLUMNS = "i.sources, i.starts, i.ends, i.revocations, i.media_ids, i.post_ids"
 ITEM_WIDTH = 6
@@ -117,13 +118,13 @@ def viewer_from(caller: Caller, role: str | None) -> Viewer:
 
 
 def standing_from(columns: Sequence[Any]) -> Standing | None:
-    """From the first four of `OWNER_COLUMNS`; None: the owner is not there for anybody."""
-    found, blocked, follows, countries = columns
+    """From the first five of `OWNER_COLUMNS`; None: the owner is not there for anybody."""
+    found, blocked, follows, countries, discount_bps = columns
     if not found:
         return None
-    if not (blocked or follows or countries):
+    if not (blocked or follows or countries or discount_bps):
         return NO_STANDING
-    return Standing(bool(blocked), bool(follows), tuple(countries or ()))
+    return Standing(bool(blocked), bool(follows), tuple(countries or ()), discount_bps or 0)
 
 
 NO_STANDING = Standing()
@@ -140,6 +141,11 @@ def wide_grants(columns: Row | Sequence[Any]) -> list[Grant]:
             sources, starts, ends, revocations, ranks, strict=True
         )
     ]
+
+
+def owner_from(columns: Row | Sequence[Any]) -> tuple[Standing | None, list[Grant]]:
+    """How the viewer stands to an owner, and their rights on all of theirs."""
+    return standing_from(columns[:STANDING_WIDTH]), wide_grants(columns[STANDING_WIDTH:])
 
 
 def item_grants(columns: Row | Sequence[Any]) -> list[Grant]:

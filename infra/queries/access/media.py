@@ -38,11 +38,10 @@ from infra.queries.access.gathering import (
     VIEWER,
     item_grants,
     item_rights,
+    owner_from,
     rule_from,
-    standing_from,
     viewer_from,
     viewer_params,
-    wide_grants,
 )
 from infra.reads import ReadPool, Row
 
@@ -334,7 +333,7 @@ class _Judge:
             return HIDDEN
         if owner_id not in self._owners:
             columns = row[5 : 5 + OWNER_WIDTH]
-            self._owners[owner_id] = standing_from(columns[:4]), wide_grants(columns[4:])
+            self._owners[owner_id] = owner_from(columns)
         if row[5 + OWNER_WIDTH] or row[-7]:
             return self._judge(row)
         # Neither a right of its own nor a post tells it from the owner's other media.

@@ -31,11 +31,10 @@ from infra.queries.access.gathering import (
     NO_STANDING,
     OWNER_WIDTH,
     item_grants,
+    owner_from,
     rule_from,
-    standing_from,
     viewer_from,
     viewer_params,
-    wide_grants,
 )
 from infra.queries.access.media import StoredRendition
 from infra.queries.access.posts_sql import (
@@ -312,7 +311,7 @@ class _Judge:
         post_id, owner_id = row[1], row[2]
         if owner_id is not None and owner_id not in self._owners:
             columns = row[9 : 9 + OWNER_WIDTH]
-            self._owners[owner_id] = standing_from(columns[:4]), wide_grants(columns[4:])
+            self._owners[owner_id] = owner_from(columns)
         if post_id is None:
             return HIDDEN
         if row[9 + OWNER_WIDTH] or row[4] == Audience.PAID:

@@ -13,6 +13,7 @@ from infra.queries.access.gathering import (
     OWNER_COLUMNS,
     OWNER_WIDTH,
     OWNERS,
+    STANDING_WIDTH,
     VIEWER,
     standing_from,
     viewer_from,
@@ -71,14 +72,14 @@ async def open_profile(
     assert row is not None, "the statement answers one row for any handle"
     viewer = viewer_from(caller, row[0])
     owner, columns = row[1 : 1 + OWNER_WIDTH], row[1 + OWNER_WIDTH :]
-    standing = standing_from(owner[:4])
+    standing = standing_from(owner[:STANDING_WIDTH])
     if standing is None:
         raise no_such_creator()
     decision = decide(viewer, profile_subject(columns[0]), (), now, standing)
     if decision.hidden:
         raise no_such_creator()
     sees_all = decision.reason in (Reason.OWNER, Reason.STAFF)
-    live = [grant for grant in wide_grants(owner[4:]) if _is_subscription(grant, now)]
+    live = [grant for grant in wide_grants(owner[STANDING_WIDTH:]) if _is_subscription(grant, now)]
     return _profile_from(columns, sees_all=sees_all, follows=standing.follows, live=live)
 
 

@@ -14,6 +14,7 @@ from infra.queries.access.gathering import (
     OWNER_COLUMNS,
     OWNER_WIDTH,
     OWNERS,
+    STANDING_WIDTH,
     VIEWER,
     standing_from,
     viewer_from,
@@ -156,7 +157,7 @@ async def shop_of(reads: ReadPool, *, caller: Caller, handle: str, now: datetime
     rows = await reads.fetch_all(_PUBLIC, {**viewer_params(caller, now), "handle": handle})
     viewer = viewer_from(caller, rows[0][0])
     owner, creator_id = rows[0][1 : 1 + OWNER_WIDTH], rows[0][1 + OWNER_WIDTH]
-    standing = standing_from(owner[:4])
+    standing = standing_from(owner[:STANDING_WIDTH])
     if standing is None:
         raise no_such_creator()
     if decide(viewer, profile_subject(creator_id), (), now, standing).hidden:

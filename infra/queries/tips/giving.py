@@ -14,7 +14,7 @@ from domain.errors import Conflict, NotFound
 from domain.paging import Keyset
 from domain.posts import PostState
 from domain.tips import WINDOW, TipState, check_daily, check_tip
-from infra.models import Block, Post, Tip, User
+from infra.models import Block, Creator, Post, Tip, User
 from infra.queries.own_pages import ME, fetch_own_page, own_page
 from infra.queries.people import PERSON, PERSON_WIDTH, Person, person_from
 from infra.reads import ReadPool
@@ -64,10 +64,10 @@ async def begin_tip(session: AsyncSession, fan: User, gesture: Gesture) -> Tip:
                 "The same Idempotency-Key came with another tip.", code="idempotency_key_reused"
             )
         return known
-    await _creator(session, fan, gesture.creator_id)
+    creator = await _creator(session, fan, gesture.creator_id)
     if gesture.post_id is not None:
         await _post(session, gesture)
-    check_tip(gesture.amount_minor, gesture.currency)
+    check_tip(gesture.amount_minor, gesture.currency, least_minor=_least(creator, gesture))
     given = await session.scalar(
         select(func.coalesce(func.sum(Tip.amount_minor), 0)).where(
             Tip.fan_id == fan.id,
@@ -101,13 +101,20 @@ def _terms(gesture: Gesture) -> tuple[str, int, str]:
     return gesture.creator_id, gesture.amount_minor, gesture.currency
 
 
-async def _creator(session: AsyncSession, fan: User, creator_id: str) -> None:
+def _least(creator: Creator, gesture: Gesture) -> int | None:
+    """What the creator wants at least; said in their own currency, and nothing of others."""
+    return creator.tip_minimum_minor if gesture.currency == creator.currency else None
+
+
+async def _creator(session: AsyncSession, fan: User, creator_id: str) -> Creator:
     blocks = select(Block.blocker_id).where(
         ((Block.blocker_id == creator_id) & (Block.blocked_id == fan.id))
         | ((Block.blocker_id == fan.id) & (Block.blocked_id == creator_id))
     )
     creator = await session.scalar(
-        select(User.id).where(
+        select(Creator)
+        .join(User, User.id == Creator.user_id)
+        .where(
             User.id == creator_id,
             User.id != fan.id,
             User.role == Role.CREATOR.value,
@@ -118,6 +125,7 @@ async def _creator(session: AsyncSession, fan: User, creator_id: str) -> None:
     )
     if creator is None:
         raise NotFound("There is no such creator.", code="creator_not_found")
+    return creator
 
 
 async def _post(session: AsyncSession, gesture: Gesture) -> None:

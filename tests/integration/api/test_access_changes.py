@@ -181,6 +181,20 @@ async def test_staff_without_their_second_factor_are_out_within_a_second(
         await asyncio.sleep(0.005)
 
 
+async def test_prices_of_offers_are_forgotten_when_the_discount_changes(
+    remembering: Remembering, case: Case, engine: Engine
+) -> None:
+    await remembering.until_remembered(case)
+    asked = remembering.reads.statements
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE creators SET subscriber_discount_bps = 900"))
+    changed_at = time.monotonic()
+    while remembering.reads.statements == asked:
+        assert time.monotonic() - changed_at < WITHIN_SECONDS
+        await remembering.decide(case.caller, case.media.id)
+        await asyncio.sleep(0.005)
+
+
 async def _is_open(remembering: Remembering, case: Case) -> bool:
     try:
         return (await remembering.decide(case.caller, case.media.id)).allowed

@@ -136,14 +136,19 @@ def make_owner(world: World) -> Owner:
     person = user(Role.CREATOR, suspended_at=None if is_there else NOW)
     follows, blocks, blocked = world.maybe(0.4), world.maybe(0.1), world.maybe(0.1)
     countries = [each for each in COUNTRIES if world.maybe(0.2)]
-    world.add(person, Creator(user_id=person.id, blocked_countries=countries))
+    discount_bps = world.chance.choice([0, 1_500])
+    creator = Creator(
+        user_id=person.id, blocked_countries=countries, subscriber_discount_bps=discount_bps
+    )
+    world.add(person, creator)
     if follows:
         world.add(Follow(fan_id=world.viewer.id, creator_id=person.id))
     if blocks:
         world.add(Block(blocker_id=world.viewer.id, blocked_id=person.id))
     if blocked:
         world.add(Block(blocker_id=person.id, blocked_id=world.viewer.id))
-    owner = Owner(person, Standing(blocks or blocked, follows, tuple(countries)), is_there)
+    standing = Standing(blocks or blocked, follows, tuple(countries), discount_bps)
+    owner = Owner(person, standing, is_there)
     for rank in range(1, world.chance.randint(1, 4)):
         tier = Tier(
             id=new_id(),

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, delete
 from domain.accounts import Role
 from infra.db import transaction
 from infra.ids import new_id
-from infra.models import Block, CardSetup, IdempotencyRecord, PaymentMethod, User
+from infra.models import Block, CardSetup, Creator, IdempotencyRecord, PaymentMethod, User
 from tests.e2e.api.buying.test_unlocks_api import call
 from tests.harness.api import RunningApi
 from tests.harness.rows import MakeUser
@@ -88,6 +88,19 @@ async def test_tips_have_bounds(
 ) -> None:
     give_card(fan)
     assert (await tip(api.client(fan), creator, amount_minor))["code"] == "tip_out_of_bounds"
+
+
+async def test_a_creator_says_what_they_want_at_least(
+    api: RunningApi, engine: Engine, fan: User, creator: User, give_card: GiveCard
+) -> None:
+    give_card(fan)
+    with transaction(engine) as session:
+        session.get_one(Creator, creator.id).tip_minimum_minor = 500
+    refused = await tip(api.client(fan), creator, 499)
+    assert (refused["code"], refused["facts"]["least_minor"]) == ("tip_out_of_bounds", 500)
+    with transaction(engine) as session:
+        session.get_one(Creator, creator.id).currency = "EUR"
+    assert (await tip(api.client(fan), creator, 499))["state"] == "sent"
 
 
 async def test_a_day_has_its_limit(

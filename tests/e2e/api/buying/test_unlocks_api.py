@@ -15,11 +15,11 @@ from domain.accounts import Role
 from domain.ids import unlock_workflow_id
 from infra.db import transaction
 from infra.ids import new_id
-from infra.models import Charge, Entitlement, Post, Unlock, User
+from infra.models import Charge, Creator, Entitlement, Post, Unlock, User
 from infra.queries import ledger
 from tests.harness.api import RunningApi
 from tests.harness.posts import MakePost
-from tests.harness.rows import MakeUser
+from tests.harness.rows import Entitle, MakeUser
 from tests.harness.stripe import GiveCard, authenticate
 
 pytestmark = pytest.mark.usefixtures("paying")
@@ -82,6 +82,30 @@ async def test_a_card_opens_a_post_and_the_creator_earns(
     assert (balances.currency, balances.pending_minor) == ("USD", 999 - 200)
     again = await buy(client, post)
     assert again.json()["id"] == bought["id"]
+
+
+async def test_subscribers_pay_less(
+    api: RunningApi,
+    engine: Engine,
+    fan: User,
+    seller: User,
+    post: Post,
+    give_card: GiveCard,
+    entitle: Entitle,
+) -> None:
+    with transaction(engine) as session:
+        session.get_one(Creator, seller.id).subscriber_discount_bps = 2_000
+    entitle(fan, creator_id=seller.id, source="subscription")
+    give_card(fan)
+    client = api.client(fan)
+    locked = await call(client, "GET", f"/posts/{post.id}")
+    [offer] = locked.json()["access"]["offers"]
+    assert (offer["price_minor"], offer["list_minor"]) == (799, 999)
+    refused = await buy(client, post)
+    assert refused.json()["code"] == "price_changed"
+    bought = (await buy(client, post, price_minor=799)).json()
+    assert (bought["list_minor"], bought["discount_minor"]) == (999, 200)
+    assert bought["payment"]["amount_minor"] == 799
 
 
 async def test_a_repeated_request_is_answered_as_the_first(
