@@ -21,6 +21,7 @@ from infra.queries.earnings import dashboard
 from infra.queries.earnings.statements import statement_of
 from infra.statement_pdf import statement_pdf
 
+TOP_POSTS = 10
 CSV_TYPE, PDF_TYPE = "text/csv", "application/pdf"
 Month = Annotated[str, Path(max_length=7, description="In UTC.", examples=["2026-03"])]
 
@@ -45,7 +46,8 @@ def file_answer(content: str | bytes, media_type: str, name: str) -> Response:
 async def get_earnings(
     query: Annotated[schemas.EarningsQuery, Query()], caller: SignedInCaller, parts: ApiParts
 ) -> schemas.EarningsBody:
-    """What the caller earned: by day, source and currency, and how many subscribe.
+    """What the caller earned: by day, source and currency, which posts brought most, and how many
+    subscribe.
 
     Days are in UTC; the last 30 of them unless asked otherwise, 366 at most. The sums are the
     ledger's own.
@@ -54,12 +56,16 @@ async def get_earnings(
     start, end = days_between(first, last)
     days = await dashboard.own_days(parts.reads, caller.caller, start=start, end=end)
     audience = await dashboard.own_audience(parts.reads, caller.caller, start=start, end=end)
+    posts = await dashboard.own_top_posts(
+        parts.reads, caller.caller, start=start, end=end, limit=TOP_POSTS
+    )
     return schemas.EarningsBody(
         first_day=first,
         last_day=last,
         totals=_totals(days),
         days=[schemas.DayBody.model_validate(asdict(each)) for each in days],
         subscribers=schemas.SubscribersBody(**asdict(audience), churn_bps=audience.churn_bps),
+        top_posts=[schemas.TopPostBody.model_validate(asdict(each)) for each in posts],
     )
 
 

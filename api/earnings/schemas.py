@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas import EXAMPLE_ID
 from domain.ledger.postings import SaleSource
 
 
@@ -63,9 +64,21 @@ class SubscribersBody(BaseModel):
     )
 
 
+class TopPostBody(BaseModel):
+    """What was paid for a post in these days, less what went back of it, whenever it did."""
+
+    post_id: str = Field(examples=[EXAMPLE_ID])
+    currency: str = Field(examples=["USD"])
+    unlocks: int
+    tips: int
+    gross_minor: int
+    net_minor: int = Field(description="The creator's own.")
+
+
 class EarningsBody(BaseModel):
     first_day: date
     last_day: date
     totals: list[TotalBody]
     days: list[DayBody]
     subscribers: SubscribersBody
+    top_posts: list[TopPostBody] = Field(description="Ten at most, that which brought most first.")

@@ -56,6 +56,29 @@ SELECT count(f.fan_id) FILTER (WHERE f.at_start), count(f.fan_id) FILTER (WHERE 
 FROM viewer v LEFT JOIN fans f ON true
 GROUP BY v.id
 """.encode()
+_POSTS = f"""
+WITH {VIEWER},
+sold AS (
+    SELECT coalesce(u.post_id, t.post_id) AS post_id, c.currency,
+        count(*) FILTER (WHERE c.kind = 'unlock') AS unlocks,
+        count(*) FILTER (WHERE c.kind = 'tip') AS tips,
+        sum(c.amount_minor - c.refunded_minor)::bigint AS gross,
+        sum(l.amount_minor - l.returned_share_minor)::bigint AS net
+    FROM viewer v
+    JOIN charges c ON c.creator_id = v.id AND c.state = 'paid'
+    JOIN earning_lots l ON l.id = c.id
+    LEFT JOIN unlocks u ON c.kind = 'unlock' AND u.id = c.subject_id
+    LEFT JOIN tips t ON c.kind = 'tip' AND t.id = c.subject_id
+    WHERE c.paid_at >= %(start)s AND c.paid_at < %(end)s
+      AND coalesce(u.post_id, t.post_id) IS NOT NULL
+    GROUP BY 1, 2
+    ORDER BY net DESC, post_id
+    LIMIT %(limit)s
+)
+SELECT s.post_id::text, s.currency, s.unlocks, s.tips, s.gross, s.net
+FROM viewer v LEFT JOIN sold s ON true
+ORDER BY s.net DESC, s.post_id
+""".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +114,29 @@ class Audience:
     def churn_bps(self) -> int | None:
         """How many of those at the start left, in basis points; None: there were none."""
         return self.left * 10_000 // self.at_start if self.at_start else None
+
+
+@dataclass(frozen=True, slots=True)
+class SoldPost:
+    """What one post brought, by what was paid in the time; what went back of that taken off,
+    whenever it did. Amounts in minor units."""
+
+    post_id: str
+    currency: str
+    unlocks: int
+    tips: int
+    gross_minor: int
+    net_minor: int
+
+
+async def own_top_posts(
+    reads: ReadPool, caller: Caller, *, start: datetime, end: datetime, limit: int
+) -> list[SoldPost]:
+    """The posts that brought most to the caller. Raises `Unauthenticated` (`session_ended`)."""
+    rows = await reads.fetch_all(_POSTS, {**_params(caller, start, end), "limit": limit})
+    if not rows:
+        raise session_ended()
+    return [SoldPost(*row) for row in rows if row[0] is not None]
 
 
 async def own_days(reads: ReadPool, caller: Caller, *, start: datetime, end: datetime) -> list[Day]:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select
 from activities.disputes import DisputeActivities
 from domain.disputes import DisputeState
 from infra.db import transaction
-from infra.models import Charge, Dispute
+from infra.models import Charge, Dispute, Unlock
 from infra.settings import Settings
 from infra.stripe.gateway import StripeGateway
 from tests.e2e.api.admin.conftest import Office, code_of
@@ -161,3 +161,20 @@ def test_staff_have_the_evidence_submitted(
     held = sales.local.scope().get("dispute", dispute.stripe_dispute_id)
     assert held["evidence_details"]["submission_count"] == 1
     assert len(office.entries("dispute.submit")) == 1
+
+
+@pytest.mark.usefixtures("money_workers")
+def test_posts_that_brought_most_stand_first_less_what_went_back(
+    office: Office, engine: Engine, sales: Sales
+) -> None:
+    fan, owner = office.people.follower.user, office.client(office.people.owner)
+    low, high = sales.sell(fan, 1_000), sales.sell(fan, 3_000)
+    with transaction(engine) as session:
+        posts = {each: session.get_one(Unlock, each.subject_id).post_id for each in (low, high)}
+    assert refund(owner, f"me/sales/{high.id}", "part", amount_minor=2_500).status_code == 201
+    found = owner.get(f"{API}/me/earnings").json()["top_posts"]
+    assert [(each["post_id"], each["gross_minor"], each["net_minor"]) for each in found] == [
+        (posts[low], 1_000, 800),
+        (posts[high], 500, 400),
+    ]
+    assert [(each["unlocks"], each["tips"]) for each in found] == [(1, 0), (1, 0)]
