@@ -42,6 +42,7 @@ from api.posts import items as posts
 from api.problems import install_problem_handlers
 from api.refunds import items as refunds
 from api.stripe_events import receiving
+from api.subscriptions import own as own_subscriptions
 from api.tiers import offers as tier_offers
 from api.tiers import own as own_tiers
 from api.tiers import promos as promo_codes
@@ -67,6 +68,7 @@ TAGS = [
     {"name": "payouts", "description": "What creators have, and how it is paid out to them."},
     {"name": "earnings", "description": "What creators earned, by day and by month."},
     {"name": "tiers", "description": "What creators sell, their codes, and what it costs."},
+    {"name": "subscriptions", "description": "Subscribe to creators, and see who subscribes."},
     {
         "name": "admin",
         "description": "For staff: accounts, roles, applications, and the audit log.",
@@ -81,7 +83,7 @@ ROUTERS = (
     *(items, playback, lists, posts, delivery, profiles, account),
     *(timing, reactions, comments, events, uploads, bulk),
     *(own_lists, creator_settings, follows, applications),
-    *(tier_offers, own_tiers, promo_codes),
+    *(tier_offers, own_tiers, promo_codes, own_subscriptions),
     *(registering, signing_in, sessions, passwords, emails, keys),
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
     *(payouts, payout_accounts, earnings),

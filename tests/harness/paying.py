@@ -12,7 +12,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from activities.charges import ChargeActivities, ChargeSweepActivities
+from activities.charges.taking import ChargeTaker
 from activities.payment_methods import CardActivities
+from activities.subscriptions import SubscriptionActivities
+from activities.subscriptions.sweeping import SubscriptionSweep
+from domain.subscriptions.rules import Rules
 from infra.settings import Settings
 from infra.stripe.gateway import StripeGateway
 from workflows.queues import Queue, queue_name
@@ -25,10 +29,14 @@ async def paying(
 ) -> AsyncIterator[None]:
     """Runs of payments and cards go on while the test does."""
     prefix = settings.task_queue_prefix
+    rules = Rules()
+    taker = ChargeTaker(settings, engine, gateway)
+    sweep = SubscriptionSweep(engine, temporal_client, queue_prefix=prefix, rules=rules)
     slices = (
         ChargeActivities(settings, engine, gateway),
         ChargeSweepActivities(settings, engine, gateway, temporal_client),
         CardActivities(engine, gateway),
+        SubscriptionActivities(engine, taker, sweep, rules),
     )
     with ThreadPoolExecutor(4) as threads:
         workflows = Worker(

@@ -33,6 +33,7 @@ NOT_IN_STEPS = {
     "infra/queries/posts",
     "infra/queries/subscriptions/beginning.py",
     "infra/queries/subscriptions/changing.py",
+    "infra/queries/subscriptions/listing.py",
     "infra/queries/tiers",
     "infra/queries/tips/giving.py",
     "infra/queries/reconcile.py",

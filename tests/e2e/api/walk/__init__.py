@@ -20,6 +20,7 @@ from tests.e2e.api.walk import (
     posts,
     refunds,
     service,
+    subscriptions,
     tiers,
     users,
 )
@@ -27,7 +28,7 @@ from tests.e2e.api.walk.rows import Row
 
 SLICES = (
     *(admin, auth, factors, media, posts, users, creators),
-    *(buying, payouts, earnings, refunds, tiers, service),
+    *(buying, payouts, earnings, refunds, tiers, subscriptions, service),
 )
 ROWS: list[Row[Any]] = [row for module in SLICES for row in module.ROWS]
 OPERATIONS = sorted({row.operation for row in ROWS})
