@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Engine
 
 from activities.errors import typed_failures
+from activities.refunds.taxes import reverse_tax
 from domain.disputes import Answer, AnswerPolicy, DisputeState, EvidencePolicy
 from domain.errors import StepBlocked
 from domain.ids import dispute_workflow_id
@@ -94,8 +95,28 @@ class DisputeActivities:
             if DisputeState(followed.dispute.state).needs_answer:
                 disputes.keep_evidence(session, followed.charge, followed.dispute)
             look = self._look_of(followed, at)
+        if look.state is DisputeState.LOST and followed.dispute.tax_reversal_id is None:
+            self._report_tax(followed, at)
         log.info("dispute", dispute=said.id, state=look.state.value)
         return look
+
+    def _report_tax(self, followed: Followed, at: datetime) -> None:
+        """Have Stripe report that the tax of what was lost went back; no more than was left."""
+        dispute, charge = followed.dispute, followed.charge
+        left = charge.amount_minor - charge.refunded_minor
+        reversal_id = reverse_tax(
+            self._gateway,
+            charge,
+            min(dispute.amount_minor, left),
+            key=f"dispute:{dispute.stripe_dispute_id}:tax-reversal:1",
+            op_id=dispute.id,
+            workflow_id=dispute_workflow_id(dispute.stripe_dispute_id),
+            at=at,
+        )
+        if reversal_id is not None:
+            with transaction(self._engine) as session:
+                row = session.get_one(Dispute, dispute.id, with_for_update=True)
+                row.tax_reversal_id = reversal_id
 
     def _due(self, dispute: Dispute, now: datetime) -> Answer | None:
         return self._policy.due_answer(

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from temporalio.client import Client
 
 from activities.errors import typed_failures
+from activities.refunds.taxes import reverse_tax
 from domain.errors import StepBlocked
 from domain.ids import derived_id, refund_workflow_id
 from domain.refunds import WATCHED, RefundReason, RefundState, Requester
@@ -125,9 +126,29 @@ class RefundActivities:
                 at=step.at,
                 workflow_id=refund_workflow_id(step.refund_id),
             )
+            charge = charge_of(session, refund.charge_id, lock=False)
             look = _look_of(session, refund)
+        if RefundState(refund.state).is_posted and refund.tax_reversal_id is None:
+            self._report_tax(refund, charge, step.at)
         log.info("refund", refund_id=refund.id, state=refund.state)
         return look
+
+    def _report_tax(self, refund: Refund, charge: Charge, at: datetime) -> None:
+        """Have Stripe report that the refund's part of the tax went back. A payment whose own
+        tax is not reported yet is left to the next look."""
+        reversal_id = reverse_tax(
+            self._gateway,
+            charge,
+            refund.amount_minor,
+            key=f"refund:{refund.id}:tax-reversal:1",
+            op_id=refund.id,
+            workflow_id=refund_workflow_id(refund.id),
+            at=at,
+        )
+        if reversal_id is not None:
+            with transaction(self._engine) as session:
+                row = refunds.refund_of(session, refund.id, lock=True)
+                row.tax_reversal_id = reversal_id
 
     def _refuse(self, refund: Refund, code: str, at: datetime) -> RefundLook:
         with transaction(self._engine) as session:

@@ -63,6 +63,8 @@ class Refund(Base):
     """Why Stripe did not begin it; its own code."""
     failure_reason: Mapped[str | None]
     """Why the bank sent it back; Stripe's word."""
+    tax_reversal_id: Mapped[str | None]
+    """With which Stripe reports that its tax went back."""
     created_at: Mapped[CreatedAt]
     posted_at: Mapped[Moment | None]
     """When the ledger was told that the money has gone."""
@@ -119,6 +121,8 @@ class Dispute(Base):
     answered_at: Mapped[Moment | None]
     held_at: Mapped[Moment | None]
     """When the ledger was told that Stripe took the money."""
+    tax_reversal_id: Mapped[str | None]
+    """With which Stripe reports that the tax of what was lost went back."""
     closed_at: Mapped[Moment | None]
     created_at: Mapped[CreatedAt]
 
