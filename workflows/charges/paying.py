@@ -29,6 +29,7 @@ LOOK_AFTER = (
     timedelta(minutes=5),
     timedelta(minutes=30),
     timedelta(hours=2),
+    timedelta(hours=6),
 )
 """Without a word from Stripe or the fan; then again and again after the last of these."""
 
