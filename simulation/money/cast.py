@@ -23,6 +23,8 @@ CARDS = (
     *("visa", "visa", "visa", "mastercard", "bypassPending"),
     "chargeCustomerFail",
     *("authenticationRequired", "threeDSecure2Required", "authenticationRequiredOnSetup"),
+    *("createDispute", "createDisputeInquiry"),
+    *("refundFail", "pendingRefund"),
 )
 """Stripe's test cards that let themselves be saved; one that works comes more often."""
 

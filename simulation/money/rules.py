@@ -17,7 +17,9 @@ from infra.db import transaction
 from infra.queries import ledger
 from simulation.money.parts import Parts
 from simulation.rules import broken_rules, held_for_us
+from simulation.temporal import Run
 from simulation.worlds import Break
+from workflows.attributes import NEEDS_ATTENTION
 
 MADE_ONCE = ("payment_intent", "refund", "transfer", "payout")
 """What is made at Stripe for one row of ours, by `metadata.op_id`."""
@@ -151,12 +153,20 @@ def _waiting_runs(parts: Parts) -> list[Break]:
     with transaction(parts.engine) as session:
         sent_back = session.scalars(text("SELECT id::text FROM refunds WHERE state = 'failed'"))
         expected = {refund_workflow_id(refund_id) for refund_id in sent_back}
-    waiting = [
-        run.workflow_id
+    waiting = [run.workflow_id for run in runs_waiting(parts) if run.workflow_id not in expected]
+    return (
+        [Break("no run waits for an operator who has been there", "\n".join(waiting))]
+        if waiting
+        else []
+    )
+
+
+def runs_waiting(parts: Parts) -> list[Run]:
+    """Those that show operators that they need attention."""
+    return [
+        run
         for run in parts.temporal.runs
         if run.is_open
-        and run.workflow_id not in expected
-        and (flag := run.search_attributes.get("NeedsAttention")) is not None
+        and (flag := run.search_attributes.get(NEEDS_ATTENTION.name)) is not None
         and flag.data == b"true"
     ]
-    return [Break("no run waits for an operator", "\n".join(waiting))] if waiting else []

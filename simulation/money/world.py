@@ -21,11 +21,13 @@ from infra.ids import ids_drawn_by
 from simulation.money.acts import ACTS
 from simulation.money.parts import Parts
 from simulation.money.picks import Picks, drawn
-from simulation.money.rules import always_broken, settled_broken
+from simulation.money.rules import always_broken, runs_waiting, settled_broken
 from simulation.money.stripe import FAULTS
 from simulation.money.webhooks import hear
 from simulation.temporal import Death, Lost
 from simulation.worlds import Break, Json, Step
+from workflows.attention import OperatorChoice
+from workflows.operated import Operated
 from workflows.queues import Queue, queue_name
 from workflows.runner import SWEEPS
 
@@ -60,6 +62,9 @@ class MoneyWorld:
     def __post_init__(self) -> None:
         self._entropy = Random(f"ids of {self.seed}")
         self._lost: Lost | None = None
+        self._touched = True
+        """Whether anybody may have written to the database since the rules were checked: turns of
+        workflows write nothing."""
         self.parts.temporal.service.lose = self._lose_call
 
     # --- ids and calls ------------------------------------------------------------------------
@@ -99,6 +104,7 @@ class MoneyWorld:
         return Step(act, data)
 
     async def take(self, step: Step) -> None:
+        self._touched |= step.act != "work"
         with ids_drawn_by(self.new_id):
             match step.act:
                 case "work":
@@ -123,6 +129,7 @@ class MoneyWorld:
 
     async def settle(self) -> None:
         """Every webhook is heard, every worker lives, and time enough passes."""
+        self._touched = True
         self.parts.way.arm(None)
         end = self.parts.now + QUIET
         with ids_drawn_by(self.new_id):
@@ -130,9 +137,21 @@ class MoneyWorld:
                 await self._hear_all()
                 await self._sweep()
                 await self._pass(timedelta(hours=6))
+            await self._operate()
+            await self._pass(timedelta(hours=6))
+
+    async def _operate(self) -> None:
+        """An operator has every step that waits tried again: its cause is gone by now."""
+        for run in runs_waiting(self.parts):
+            handle = self.parts.temporal.client.get_workflow_handle(run.workflow_id)
+            for step in await handle.query(Operated.waiting_steps):
+                self.counts["steps that an operator had tried again"] += 1
+                choice = OperatorChoice(step, "operator")
+                await self.parts.temporal.drive(handle.execute_update(Operated.retry_step, choice))
 
     async def check(self, *, settled: bool) -> list[Break]:
-        broken = always_broken(self.parts)
+        broken = always_broken(self.parts) if self._touched else []
+        self._touched = False
         if settled and not broken:
             broken = settled_broken(self.parts)
         return [Break(each.rule, f"{each.facts}\n{self._troubles()}") for each in broken]
@@ -152,6 +171,8 @@ class MoneyWorld:
         if not ready:
             return
         work = ready[cast(int, data["pick"]) % len(ready)]
+        # A turn may let a request go on, which writes.
+        self._touched |= work.task is not None or bool(self.requests)
         death = Death(data["death"]) if "death" in data else None
         if death is not None:
             self.counts[f"deaths {death.value} work"] += 1
