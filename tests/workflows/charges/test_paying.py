@@ -49,8 +49,8 @@ async def test_who_says_that_they_have_confirmed_is_looked_for_at_once(run: Paym
 
 async def test_without_a_word_it_is_looked_for_less_and_less_often(run: PaymentRun) -> None:
     await find_out(run)
-    assert len(run.bank.looks) == 4
-    assert run.bank.looks[-1] < 5 * HOUR
+    assert len(run.bank.looks) == 5
+    assert run.bank.looks[-1] < 9 * HOUR
 
 
 async def test_after_23_hours_an_unconfirmed_payment_is_given_up(run: PaymentRun) -> None:
