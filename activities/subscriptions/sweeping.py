@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Engine, or_, select
+from sqlalchemy import Engine, exists, or_, select
 from temporalio.client import Client
 
 from activities.errors import typed_failures
@@ -16,7 +16,7 @@ from domain.subscriptions.notices import Notice
 from domain.subscriptions.rules import Rules
 from domain.subscriptions.states import SubscriptionState
 from infra.db import transaction
-from infra.models import Subscription, Tier
+from infra.models import Subscription, Tier, User
 from infra.queries.subscriptions.mails import in_words, tell_fan
 from infra.queries.subscriptions.prices import tell_of_rise
 from infra.queries.subscriptions.rows import lock_subscription, note, state_of
@@ -57,7 +57,7 @@ class SubscriptionSweep:
     async def sweep_subscriptions(self, order: SubscriptionSweepOrder) -> SubscriptionSweepReport:
         with typed_failures():
             tended = 0
-            for late in await asyncio.to_thread(self._late, order.at):
+            for late in await asyncio.to_thread(self.late, order.at):
                 await tend_keeping(self._temporal, late, queue_prefix=self._queue_prefix)
                 tended += 1
             told = await asyncio.to_thread(self.tell_of_prices, order.at)
@@ -69,8 +69,14 @@ class SubscriptionSweep:
         """Mail a batch of fans whose tier costs more than they pay; how many were told."""
         return sum(self._tell(each, at) for each in self._untold())
 
-    def _late(self, at: datetime) -> list[SubscriptionOrder]:
-        """Those whose time came and went, or that nobody has ever looked at."""
+    def late(self, at: datetime) -> list[SubscriptionOrder]:
+        """Those whose time came and went, or that nobody has ever looked at; and those of an
+        account that was shut, which have to end."""
+        is_shut = exists().where(
+            User.id.in_([Subscription.fan_id, Subscription.creator_id]),
+            or_(User.suspended_at.is_not(None), User.deleted_at.is_not(None)),
+            Subscription.state.not_in(_FINAL),
+        )
         with transaction(self._engine) as session:
             found = session.execute(
                 select(Subscription.id, Subscription.creator_id)
@@ -80,6 +86,7 @@ class SubscriptionSweep:
                         Subscription.wake_at < at - LATE_AFTER,
                         Subscription.wake_at.is_(None)
                         & (Subscription.created_at < at - LATE_AFTER),
+                        is_shut,
                     ),
                 )
                 .order_by(Subscription.wake_at.nulls_first())

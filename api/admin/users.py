@@ -13,6 +13,7 @@ from api.admin import schemas
 from api.admin.desk import AdminDesk, Desk, StaffDesk
 from api.auth.mailing import begin_mail
 from api.problems import PROBLEMS
+from api.subscriptions.banning import end_for_ban
 from domain.paging import Keyset, cursor_for, keyset_from
 from infra.queries.admin import acts
 from infra.queries.admin.users import StaffView, find_detail, search_users
@@ -73,11 +74,14 @@ async def suspend(
 ) -> schemas.UserDetailBody:
     """Shut an account: it can't sign in, is shown nowhere, and all its sessions end at once.
 
+    Subscriptions of theirs and to them end within seconds.
+
     Moderators may do that to fans and creators, admins to everybody but themselves. Its owner
     gets the reason by mail.
     """
     async with desk.act_on(str(user_id), reason=why.reason) as act:
         mail_id = await acts.suspend(act)
+    background.add_task(end_for_ban, desk.parts, str(user_id))
     return await _concluded(desk, user_id, mail_id, background)
 
 

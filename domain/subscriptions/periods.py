@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import calendar
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 PERIOD_MONTHS = (1, 3, 6, 12)
 """How long a period may be; above one month it is a bundle."""
@@ -82,19 +82,3 @@ def period_at(
         if period.holds(at):
             return period
         number += 1
-
-
-def anchor_after_pause(
-    *, period_end: datetime, paused_at: datetime, resumed_at: datetime
-) -> datetime:
-    """When the next period begins after a pause: the anchor of all that follow.
-
-    What was left of a period at the pause is given after it, to the second. Where nothing was
-    left, the next period begins with the resumption.
-
-    Raises:
-        ValueError: it goes on before it paused.
-    """
-    if resumed_at < paused_at:
-        raise ValueError("a pause ends after it began")
-    return resumed_at.astimezone(UTC) + max(period_end - paused_at, timedelta())

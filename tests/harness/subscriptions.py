@@ -68,6 +68,20 @@ class Keeper:
         months: int = 1,
     ) -> str:
         """Begin a subscription and take its first payment; returns its id."""
+        subscription_id = self.begin(fan, tier, card=card, code=code, months=months)
+        self.tend(subscription_id)
+        return subscription_id
+
+    def begin(
+        self,
+        fan: User,
+        tier: Tier,
+        *,
+        card: PaymentMethod | None = None,
+        code: str | None = None,
+        months: int = 1,
+    ) -> str:
+        """The row alone, as the API writes it."""
         with transaction(self.engine) as session:
             terms = offered(
                 session,
@@ -80,9 +94,7 @@ class Keeper:
                 lock=True,
             )
             wish = Beginning(id=new_id(), fan_id=fan.id, offered=terms, card=card, at=self.now)
-            subscription_id = begin_subscription(session, wish).id
-        self.tend(subscription_id)
-        return subscription_id
+            return begin_subscription(session, wish).id
 
     def tend(self, subscription_id: str) -> SubscriptionLook:
         look = self.activities.tend_subscription(Tending(subscription_id, self.now))

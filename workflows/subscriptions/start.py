@@ -54,11 +54,17 @@ def _arguments(order: SubscriptionOrder, *, queue_prefix: str) -> dict[str, Any]
     }
 
 
-async def tend_keeping(client: Client, order: SubscriptionOrder, *, queue_prefix: str) -> str:
+async def tend_keeping(
+    client: Client, order: SubscriptionOrder, *, queue_prefix: str, signal: str = "row_changed"
+) -> str:
     """Start the run of a subscription, or have the one that is there look at the row; returns
-    the workflow's id."""
+    the workflow's id.
+
+    Args:
+        signal: `row_changed`, or `banned` where an account was shut.
+    """
     arguments = _arguments(order, queue_prefix=queue_prefix)
-    await client.start_workflow(KeepSubscription.__name__, start_signal="row_changed", **arguments)
+    await client.start_workflow(KeepSubscription.__name__, start_signal=signal, **arguments)
     return str(arguments["id"])
 
 

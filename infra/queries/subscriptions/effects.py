@@ -8,7 +8,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from domain.charges.states import ChargeState, DeclineKind
+from domain.ids import derived_id
 from domain.money import Money
+from domain.refunds import RefundReason, Requester
 from domain.subscriptions.dunning import after_decline
 from domain.subscriptions.events import EventKind
 from domain.subscriptions.life import FIRST_PAYMENT_TIME, UPGRADE_TIME
@@ -16,6 +18,7 @@ from domain.subscriptions.notices import Notice
 from domain.subscriptions.rules import Rules
 from domain.subscriptions.states import EndReason, SubscriptionState, access_until
 from infra.models import Charge, Subscription
+from infra.queries.refunds.requesting import NewRefund, request_refund
 from infra.queries.subscriptions.ending import end_subscription
 from infra.queries.subscriptions.giving import set_access
 from infra.queries.subscriptions.mails import in_words, tell_fan
@@ -46,7 +49,7 @@ def follow_charge(session: Session, charge: Charge, rules: Rules) -> None:
     if state_of(subscription).is_final:
         subscription.wake_at = None
         if state is ChargeState.PAID:
-            note(subscription, EventKind.PAID_TOO_LATE, at, charge_id=charge.id)
+            _give_back(session, subscription, charge, at=at)
     elif is_upgrade:
         _follow_upgrade(session, subscription, charge, at=at, rules=rules)
     elif state is ChargeState.PAID:
@@ -60,6 +63,24 @@ def follow_charge(session: Session, charge: Charge, rules: Rules) -> None:
         )
     else:
         _follow_decline(session, subscription, _decline_of(charge), at=at, rules=rules)
+
+
+def _give_back(
+    session: Session, subscription: Subscription, charge: Charge, *, at: datetime
+) -> None:
+    """It ended while the fan or their bank were still at it: what was paid goes back."""
+    note(subscription, EventKind.PAID_TOO_LATE, at, charge_id=charge.id)
+    request_refund(
+        session,
+        NewRefund(
+            id=derived_id("refund", charge.id, "too_late"),
+            charge_id=charge.id,
+            amount_minor=None,
+            reason=RefundReason.NOT_DELIVERED,
+            requested_as=Requester.SYSTEM,
+            at=at,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,12 @@ def end_subscription(
         tell_fan(session, subscription, Notice.ENDED, reason=reason.value)
 
 
-def end_all_of(session: Session, user_id: str, reason: EndReason, *, at: datetime) -> list[str]:
-    """End every subscription of a person and to them; for the transaction that bans them.
+def end_all_of(
+    session: Session, user_id: str, reason: EndReason, *, at: datetime, limit: int
+) -> list[tuple[str, str]]:
+    """End a person's subscriptions and those to them, up to `limit`.
 
-    Returns their ids, whose runs are to be told.
+    Returns the ids of each and of its creator, so that their runs can be told.
     """
     live = (
         select(Subscription)
@@ -54,12 +56,13 @@ def end_all_of(session: Session, user_id: str, reason: EndReason, *, at: datetim
             Subscription.state.not_in([SubscriptionState.CANCELED, SubscriptionState.EXPIRED]),
         )
         .order_by(Subscription.id)
-        .with_for_update()
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     ended = []
     for subscription in session.scalars(live):
         end_subscription(session, subscription, reason, at=at)
-        ended.append(subscription.id)
+        ended.append((subscription.id, subscription.creator_id))
     return ended
 
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.accounts import Role
 from infra.models import PaymentMethod, Tier, User
 from tests.harness.rows import MakePromo, MakeTier, MakeUser
 from tests.harness.stripe import GiveCard
@@ -14,31 +13,6 @@ from tests.harness.subscriptions import DAY, Keeper
 from workflows.subscriptions.messages import ChangeKind
 
 DECLINES = "pm_card_chargeCustomerFail"
-
-
-@pytest.fixture
-def creator(make_user: MakeUser) -> User:
-    return make_user(role=Role.CREATOR)
-
-
-@pytest.fixture
-def fan(make_user: MakeUser) -> User:
-    return make_user(email="fan@fansworld.example")
-
-
-@pytest.fixture
-def card(fan: User, give_card: GiveCard) -> PaymentMethod:
-    return give_card(fan)
-
-
-@pytest.fixture
-def tier(creator: User, make_tier: MakeTier) -> Tier:
-    return make_tier(creator, rank=1)
-
-
-@pytest.fixture
-def top(creator: User, make_tier: MakeTier) -> Tier:
-    return make_tier(creator, rank=3)
 
 
 def test_the_31st_comes_back_after_each_short_month_and_leap_days_count(

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from domain.subscriptions.periods import (
     PERIOD_MONTHS,
-    anchor_after_pause,
     months_after,
     period_at,
     period_of,
@@ -91,22 +90,6 @@ def test_another_length_keeps_the_day_of_the_anchor(anchor: datetime, before: in
     assert first_year.ends_at == months_after(anchor, before + 13)
 
 
-@given(
-    ANCHORS,
-    st.timedeltas(timedelta(), timedelta(31)),
-    st.timedeltas(timedelta(), timedelta(400)),
-)
-def test_what_a_pause_left_unused_is_given_after_it(
-    anchor: datetime, used: timedelta, paused: timedelta
-) -> None:
-    period = period_of(anchor, months=1, number=1)
-    paused_at = anchor + used
-    resumed_at = paused_at + paused
-    then = anchor_after_pause(period_end=period.ends_at, paused_at=paused_at, resumed_at=resumed_at)
-    assert then >= resumed_at
-    assert then - resumed_at == max(period.ends_at - paused_at, timedelta())
-
-
 def test_what_makes_no_sense_is_refused() -> None:
     anchor = day("2027-01-31")
     with pytest.raises(ValueError, match="time zone"):
@@ -117,7 +100,3 @@ def test_what_makes_no_sense_is_refused() -> None:
         period_of(anchor, months=2, number=1)
     with pytest.raises(ValueError, match="counted from 1"):
         period_of(anchor, months=1, number=0)
-    with pytest.raises(ValueError, match="a pause ends after"):
-        anchor_after_pause(
-            period_end=anchor, paused_at=anchor, resumed_at=anchor - timedelta(seconds=1)
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -213,3 +214,29 @@ async def test_a_free_tier_needs_no_card(
     client = api.client(fan)
     assert (await subscribe(client, creator, free))["state"] == "active"
     assert await sees(client, post)
+
+
+async def test_a_ban_ends_subscriptions_within_seconds(
+    api: RunningApi,
+    fan: User,
+    creator: User,
+    tier: Tier,
+    post: Post,
+    make_user: MakeUser,
+    give_card: GiveCard,
+) -> None:
+    give_card(fan)
+    client = api.client(fan)
+    subscribed = await subscribe(client, creator, tier)
+    staff = api.client(make_user(role=Role.MODERATOR))
+    path = f"/admin/users/{creator.id}/suspend"
+    assert (await call(staff, "POST", path, json={"reason": "Rule 3."})).status_code == 200
+    assert (await call(client, "GET", f"/posts/{post.id}")).status_code == 404
+    async with asyncio.timeout(10):
+        while True:
+            where = f"/me/subscriptions/{subscribed['id']}"
+            body = (await call(client, "GET", where)).json()
+            if body["state"] == "canceled":
+                break
+            await asyncio.sleep(0.1)
+    assert body["end_reason"] == "banned"
