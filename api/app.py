@@ -32,6 +32,7 @@ from api.contract.document import build_document
 from api.contract.layers import install_layers
 from api.creators import applications, creator_settings, follows, profiles
 from api.earnings import items as earnings
+from api.gifts import giving as gifts
 from api.media import bulk, delivery, events, items, playback, uploads
 from api.parts import open_parts
 from api.payment_methods import cards
@@ -68,6 +69,7 @@ TAGS = [
     {"name": "payouts", "description": "What creators have, and how it is paid out to them."},
     {"name": "earnings", "description": "What creators earned, by day and by month."},
     {"name": "tiers", "description": "What creators sell, their codes, and what it costs."},
+    {"name": "gifts", "description": "Give somebody access to a creator."},
     {"name": "subscriptions", "description": "Subscribe to creators, and see who subscribes."},
     {
         "name": "admin",
@@ -83,7 +85,7 @@ ROUTERS = (
     *(items, playback, lists, posts, delivery, profiles, account),
     *(timing, reactions, comments, events, uploads, bulk),
     *(own_lists, creator_settings, follows, applications),
-    *(tier_offers, own_tiers, promo_codes, own_subscriptions),
+    *(tier_offers, own_tiers, promo_codes, own_subscriptions, gifts),
     *(registering, signing_in, sessions, passwords, emails, keys),
     *(second_factor, passkey_sign_in, step_up, totp, passkeys),
     *(payouts, payout_accounts, earnings),

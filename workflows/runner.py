@@ -10,6 +10,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from workflows.accounts.sweep import SweepAccounts
 from workflows.charges.sweep import SweepCharges
 from workflows.disputes.dispute import Dispute
+from workflows.gifts.give import GiveGift
 from workflows.mail.send import SendMail
 from workflows.media.delete import DeleteMedia
 from workflows.media.ingest import IngestMedia
@@ -38,7 +39,7 @@ WORKFLOWS = (
     *(UnlockContent, SendTip, SetUpCard, RemoveCard, SweepCharges),
     *(Payout, PayoutBatch, Onboard, SweepPayouts),
     SweepStripeEvents,
-    *(KeepSubscription, SweepSubscriptions),
+    *(KeepSubscription, SweepSubscriptions, GiveGift),
     *(Refund, SweepRefunds, Dispute, Reconcile),
 )
 """One line a slice."""

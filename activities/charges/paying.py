@@ -1,4 +1,4 @@
-"""What runs that pay once ask for: unlocks and tips."""
+"""What runs that pay once ask for: unlocks, tips and gifts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from infra.db import transaction
 from infra.models import Charge
 from infra.queries import charges
 from infra.queries.charges.recording import Effect
+from infra.queries.gifts import effects as gifts
 from infra.queries.tips import effects as tips
 from infra.queries.unlocks import effects as unlocks
 from infra.settings import Settings
@@ -26,6 +27,7 @@ from workflows.queues import Queue
 FOLLOWERS: dict[ChargeKind, Effect] = {
     ChargeKind.UNLOCK: unlocks.follow_charge,
     ChargeKind.TIP: tips.follow_charge,
+    ChargeKind.GIFT: gifts.follow_charge,
 }
 """What each news of a charge does to the thing that it is for."""
 

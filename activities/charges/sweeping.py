@@ -16,15 +16,17 @@ from activities.charges.taking import ChargeTaker
 from activities.errors import typed_failures
 from domain import tips
 from domain.payment_methods import SetupState
+from domain.subscriptions.gifts import UNDER_WAY
 from domain.unlocks import states as unlocks
 from infra.db import transaction
-from infra.models import CardSetup, Charge, PaymentMethod, Tip, Unlock
+from infra.models import CardSetup, Charge, Gift, PaymentMethod, Tip, Unlock
 from infra.settings import Settings
 from infra.stripe.gateway import StripeGateway
 from workflows.charges import steps
 from workflows.charges.messages import ChargeOrder, ChargeSweepOrder, ChargeSweepReport
 from workflows.charges.start import tend_paying
 from workflows.declarations import implements
+from workflows.gifts.start import gift_order
 from workflows.payment_methods.messages import CardRemovalOrder, CardSetupOrder
 from workflows.payment_methods.start import begin_removal, tend_setup
 from workflows.queues import Queue
@@ -89,8 +91,16 @@ class ChargeSweepActivities:
                 .order_by(Tip.created_at)
                 .limit(BATCH)
             )
-            return [unlock_order(each, at=at) for each in bought] + [
-                tip_order(each, at=at) for each in given
+            gifts = session.scalars(
+                select(Gift)
+                .where(Gift.state.in_(UNDER_WAY), Gift.created_at < before)
+                .order_by(Gift.created_at)
+                .limit(BATCH)
+            )
+            return [
+                *(unlock_order(each, at=at) for each in bought),
+                *(tip_order(each, at=at) for each in given),
+                *(gift_order(each, at=at) for each in gifts),
             ]
 
     def _setups(self, before: datetime, at: datetime) -> list[CardSetupOrder]:

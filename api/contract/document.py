@@ -104,8 +104,17 @@ PROVING = frozenset(
 """Operations that take a proof and no token: a wrong one is a 401."""
 LACKING = frozenset(("getMyApplication", "getPayoutAccount", "removeTotp"))
 """Operations on what a caller may have one of, or none."""
-KEYED = frozenset(("requestPayout", "sendTip", "subscribe", "unlockPost"))
-"""Operations that move money, and need an `Idempotency-Key`."""
+KEYED = frozenset(
+    (
+        "giveCompliment",
+        "requestPayout",
+        "sendGift",
+        "sendTip",
+        "subscribe",
+        "unlockPost",
+    )
+)
+"""Operations that move money or give access, and need an `Idempotency-Key`."""
 RUNNING_OUT = frozenset(
     (
         "addPasskey",

@@ -8,7 +8,6 @@ from enum import StrEnum
 from domain.charges.states import ChargeState
 
 NOTE_CHARS_MAX = 500
-GIFT_MONTHS = (1, 3, 6, 12)
 COMPLIMENTARY_DAYS_MAX = 366
 
 
@@ -37,3 +36,5 @@ STATE_OF_CHARGE: Mapping[ChargeState, GiftState] = {
     ChargeState.DECLINED: GiftState.DECLINED,
     ChargeState.CANCELED: GiftState.CANCELED,
 }
+
+UNDER_WAY = frozenset({GiftState.CHARGING, GiftState.REQUIRES_ACTION, GiftState.PROCESSING})

@@ -31,6 +31,7 @@ NOT_IN_STEPS = {
     "infra/queries/payment_methods/own.py",
     "infra/queries/payouts/reading.py",
     "infra/queries/posts",
+    "infra/queries/gifts/giving.py",
     "infra/queries/subscriptions/beginning.py",
     "infra/queries/subscriptions/changing.py",
     "infra/queries/subscriptions/listing.py",

@@ -19,6 +19,7 @@ from domain.operators import OperatorText
 from workflows.attributes import CREATOR_ID, JOB_KIND, JOB_STEP, NEEDS_ATTENTION
 from workflows.charges.messages import ChargeOrder, ChargeOutcome
 from workflows.charges.paying import PaysOnce
+from workflows.gifts.give import GiveGift
 from workflows.queues import Queue, queue_name
 from workflows.tips.send import SendTip
 from workflows.unlocks.unlock import UnlockContent
@@ -26,10 +27,12 @@ from workflows.unlocks.unlock import UnlockContent
 _RUNS: dict[ChargeKind, type[PaysOnce]] = {
     ChargeKind.UNLOCK: UnlockContent,
     ChargeKind.TIP: SendTip,
+    ChargeKind.GIFT: GiveGift,
 }
 _SUMMARIES = {
     ChargeKind.UNLOCK: "Sell one post to one fan",
     ChargeKind.TIP: "Send one tip",
+    ChargeKind.GIFT: "Give one gift",
 }
 
 

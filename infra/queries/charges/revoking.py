@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from domain.charges.states import ChargeKind
 from infra.models import Charge
+from infra.queries.gifts import effects as gifts
 from infra.queries.subscriptions import ending as subscriptions
 from infra.queries.tips import effects as tips
 from infra.queries.unlocks import effects as unlocks
@@ -25,6 +26,7 @@ class Revoker(Protocol):
 REVOKERS: dict[ChargeKind, Revoker] = {
     ChargeKind.UNLOCK: unlocks.take_back,
     ChargeKind.TIP: tips.take_back,
+    ChargeKind.GIFT: gifts.take_back,
     ChargeKind.SUBSCRIPTION: subscriptions.take_back,
 }
 

@@ -15,6 +15,7 @@ from tests.e2e.api.walk import (
     creators,
     earnings,
     factors,
+    gifts,
     media,
     payouts,
     posts,
@@ -28,7 +29,7 @@ from tests.e2e.api.walk.rows import Row
 
 SLICES = (
     *(admin, auth, factors, media, posts, users, creators),
-    *(buying, payouts, earnings, refunds, tiers, subscriptions, service),
+    *(buying, payouts, earnings, refunds, tiers, subscriptions, gifts, service),
 )
 ROWS: list[Row[Any]] = [row for module in SLICES for row in module.ROWS]
 OPERATIONS = sorted({row.operation for row in ROWS})

@@ -1,0 +1,1 @@
+"""Gifts over HTTP: bought for somebody, or with a creator's compliments."""

@@ -1,0 +1,1 @@
+"""Gifts: access that one fan buys for another."""
