@@ -34,7 +34,7 @@ from infra.models import (
 )
 from infra.queries.subscriptions.beginning import Beginning, begin_subscription
 from infra.queries.tiers.buying import offered
-from infra.queries.tiers.writing import lock_own_tier, set_price
+from infra.queries.tiers.writing import lock_own_tier, set_bundle, set_price
 from infra.settings import Settings
 from infra.stripe.gateway import StripeGateway
 from workflows.subscriptions.messages import (
@@ -166,6 +166,11 @@ class Keeper:
         with transaction(self.engine) as session:
             locked = lock_own_tier(session, tier.id, creator_id=tier.creator_id)
             set_price(session, locked, price_minor, at=self.now)
+
+    def sell_bundle(self, tier: Tier, *, months: int, discount_bps: int) -> None:
+        with transaction(self.engine) as session:
+            locked = lock_own_tier(session, tier.id, creator_id=tier.creator_id)
+            set_bundle(session, locked, months=months, discount_bps=discount_bps, at=self.now)
 
     def set(self, subscription_id: str, **columns: Any) -> None:
         with transaction(self.engine) as session:

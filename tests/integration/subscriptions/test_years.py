@@ -326,3 +326,17 @@ def test_an_outage_over_a_renewal_takes_one_payment_and_keeps_the_day(
     keeper.tend(subscribed)
     assert len(keeper.charges(subscribed)) == 2
     assert keeper.row(subscribed).period_end == datetime(2027, 3, 31, 12, tzinfo=UTC)
+
+
+def test_a_bundle_is_paid_at_once_and_keeps_its_discount(
+    keeper: Keeper, fan: User, tier: Tier, top: Tier, card: PaymentMethod
+) -> None:
+    keeper.sell_bundle(tier, months=3, discount_bps=1000)
+    subscribed = keeper.subscribe(fan, tier, card=card, months=3)
+    keeper.sell_bundle(tier, months=3, discount_bps=500)
+    keeper.pass_time(subscribed, 100 * DAY)
+    days = [charge.created_at.date().isoformat() for charge in keeper.charges(subscribed)]
+    assert days == ["2027-01-31", "2027-04-30"]
+    assert [charge.amount_minor for charge in keeper.charges(subscribed)] == [1350, 1350]
+    refused = keeper.change(subscribed, ChangeKind.CHANGE_TIER, tier_id=top.id)
+    assert refused.refusal is not None and refused.refusal.code == "bundle_unknown"
