@@ -214,9 +214,13 @@ class LocalStripe:
     # --- webhooks ------------------------------------------------------------------------
 
     @_in_turn
-    def due_deliveries(self) -> list[Delivery]:
-        """The webhooks that are due now, oldest first; they stay due until `delivered`."""
-        return list(webhooks.due(self._world))
+    def due_deliveries(self, *, signed_at: int | None = None) -> list[Delivery]:
+        """The webhooks that are due now, oldest first; they stay due until `delivered`.
+
+        Args:
+            signed_at: when they are sent by the clock of who takes them; None: by this one.
+        """
+        return list(webhooks.due(self._world, signed_at=signed_at))
 
     @_in_turn
     def delivered(self, delivery_id: str, status: int) -> None:

@@ -52,8 +52,13 @@ def signature(secret: str, payload: bytes, at: int) -> str:
     return f"t={at},v1={signed.hexdigest()}"
 
 
-def due(world: World) -> Iterator[Delivery]:
-    """The deliveries whose time has come, oldest first. They are due until one is reported."""
+def due(world: World, *, signed_at: int | None = None) -> Iterator[Delivery]:
+    """The deliveries whose time has come, oldest first. They are due until one is reported.
+
+    Args:
+        signed_at: when they are sent by the clock of who takes them; None: by this one.
+    """
+    at = world.now if signed_at is None else signed_at
     for row in world.store.all(PLATFORM, "_delivery"):
         endpoint = world.store.get(PLATFORM, "webhook_endpoint", row["endpoint"])
         if row["next_at"] > world.now or endpoint is None:
@@ -66,7 +71,7 @@ def due(world: World) -> Iterator[Delivery]:
             url=endpoint["url"],
             headers={
                 "Content-Type": "application/json; charset=utf-8",
-                "Stripe-Signature": signature(endpoint["_secret"], body, world.now),
+                "Stripe-Signature": signature(endpoint["_secret"], body, at),
                 "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
             },
             body=body,

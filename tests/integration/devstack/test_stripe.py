@@ -170,6 +170,11 @@ def test_webhooks_reach_the_api(
         event = stripe.Webhook.construct_event(body, signature, keys["stripe_webhook_secret"])
         assert (path, event.type) == ("/webhooks/stripe", "customer.created")
     control(base, "sending", copies=1)
+    control(base, "clock", seconds=86_400)
+    client.v1.customers.create({})
+    _, body, signature = came.get(timeout=10)
+    signed_at = int(signature.partition(",")[0].removeprefix("t="))
+    assert abs(signed_at - time.time()) < 300, "nobody believes a signature from tomorrow"
     client.v1.accounts.create({"type": "express"})
     path, body, signature = came.get(timeout=10)
     event = stripe.Webhook.construct_event(body, signature, keys["stripe_connect_webhook_secret"])
