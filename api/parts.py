@@ -98,7 +98,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             valkey=valkey,
             limiter=Limiter(valkey),
             temporal=await connect(settings, lazy=True),
-            starter=RunStarter(),
+            starter=RunStarter(settings),
             keys=KeyRing(settings.media_master_keys),
             account_keys=KeyRing(settings.account_master_keys),
             relying_party=RelyingParty.of(settings),

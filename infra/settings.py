@@ -311,6 +311,8 @@ class Settings(BaseSettings):
     metrics_port: int = 0
     """Prometheus port of the process; 0 switches it off."""
     sweep_interval_seconds: int = 300
+    run_patience_seconds: float = Field(default=10, gt=0, le=60)
+    """How long a request waits for what a run has to say, before it is answered with 202."""
 
     @model_validator(mode="before")
     @classmethod

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.parts import Parts
-from api.starting import PATIENCE_SECONDS
 from domain.errors import Conflict
 from infra.models import PaymentMethod
 from infra.queries.charges.reading import refuse_too_many_declines
 from infra.queries.payment_methods import card_query
 from workflows.charges.messages import ChargeOrder, ChargeOutcome
 from workflows.charges.start import confirm_now, pay_now
-
-PATIENCE = timedelta(seconds=PATIENCE_SECONDS)
 
 
 async def card_to_charge(
@@ -43,7 +40,7 @@ async def hear_payment(parts: Parts, order: ChargeOrder) -> ChargeOutcome | None
         parts.temporal,
         order,
         queue_prefix=parts.settings.task_queue_prefix,
-        patience=PATIENCE,
+        patience=parts.starter.patience,
     )
     return await parts.starter.hear(
         paying, what="payment", kind=order.kind.value, subject_id=order.subject_id
@@ -53,5 +50,5 @@ async def hear_payment(parts: Parts, order: ChargeOrder) -> ChargeOutcome | None
 async def hear_confirmation(parts: Parts, workflow_id: str, *, subject_id: str) -> None:
     """Have the run look at once, since the fan says that they have confirmed. The row says what
     it found; where the run can't be asked, it looks by itself soon."""
-    looking = confirm_now(parts.temporal, workflow_id, patience=PATIENCE)
+    looking = confirm_now(parts.temporal, workflow_id, patience=parts.starter.patience)
     await parts.starter.hear(looking, what="confirmation", subject_id=subject_id)

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Path, Response
 
 from api import API_PREFIX
 from api.auth.callers import SignedIn, SignedInCaller
-from api.charges.paying import PATIENCE
 from api.charges.views import decline_body
 from api.parts import ApiParts, Parts
 from api.payment_methods import schemas
@@ -53,7 +52,7 @@ async def set_up(
         parts.temporal,
         order,
         queue_prefix=parts.settings.task_queue_prefix,
-        patience=PATIENCE,
+        patience=parts.starter.patience,
     )
     await parts.starter.hear(beginning, what="card_setup", setup_id=setup.id)
     response.headers["Location"] = f"{API_PREFIX}/me/card-setups/{setup.id}"
@@ -86,7 +85,9 @@ async def confirmed(
     """
     body = await _read(parts, caller, str(setup_id))
     if body.state is SetupState.OPEN:
-        looking = look_now(parts.temporal, card_setup_workflow_id(body.id), patience=PATIENCE)
+        looking = look_now(
+            parts.temporal, card_setup_workflow_id(body.id), patience=parts.starter.patience
+        )
         await parts.starter.hear(looking, what="confirmation", setup_id=body.id)
         body = await _read(parts, caller, body.id)
     return body

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,7 +15,6 @@ from api.auth.standing import FreshCaller
 from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
 from api.refunds import schemas
-from api.starting import PATIENCE_SECONDS
 from domain.ids import derived_id
 from domain.refunds import RefundReason, RefundState, Requester
 from infra.db import async_transaction
@@ -79,7 +77,7 @@ async def made(parts: Parts, refund: Refund) -> RefundView:
             parts.temporal,
             refund.id,
             queue_prefix=parts.settings.task_queue_prefix,
-            patience=timedelta(seconds=PATIENCE_SECONDS),
+            patience=parts.starter.patience,
         )
         await parts.starter.hear(update, what="refund", refund_id=refund.id)
     return await refund_view(parts.reads, refund.id)

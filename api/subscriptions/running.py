@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from api.auth.callers import SignedIn
 from api.parts import Parts
-from api.starting import PATIENCE_SECONDS
 from api.subscriptions import schemas
 from api.subscriptions.views import subscription_body
 from domain.errors import Conflict, Invalid, NotFound, Unavailable
@@ -16,8 +13,6 @@ from infra.queries.callers import load_caller
 from infra.queries.subscriptions.listing import own_subscription
 from workflows.subscriptions.messages import Refusal, SubscriptionOrder
 from workflows.subscriptions.start import Wish, begin_now, change_now, confirm_now
-
-PATIENCE = timedelta(seconds=PATIENCE_SECONDS)
 
 
 async def read_own(
@@ -41,7 +36,7 @@ async def hear_beginning(parts: Parts, row: Subscription) -> None:
         parts.temporal,
         SubscriptionOrder(row.id, row.creator_id),
         queue_prefix=parts.settings.task_queue_prefix,
-        patience=PATIENCE,
+        patience=parts.starter.patience,
     )
     await parts.starter.hear(begun, what="subscription", subscription_id=row.id)
 
@@ -52,7 +47,7 @@ async def hear_confirmation(parts: Parts, body: schemas.SubscriptionBody) -> Non
         parts.temporal,
         SubscriptionOrder(body.id, body.creator_id),
         queue_prefix=parts.settings.task_queue_prefix,
-        patience=PATIENCE,
+        patience=parts.starter.patience,
     )
     await parts.starter.hear(looked, what="confirmation", subscription_id=body.id)
 
@@ -75,7 +70,7 @@ async def change(
         SubscriptionOrder(body.id, body.creator_id),
         wish,
         queue_prefix=parts.settings.task_queue_prefix,
-        patience=PATIENCE,
+        patience=parts.starter.patience,
     )
     result = await parts.starter.hear(asked, what="change", subscription_id=body.id)
     if result is None:

@@ -63,12 +63,30 @@ class MoneyScene:
 
 @contextmanager
 def open_money(environment: Mapping[str, str], number: int) -> Iterator[Scene]:
-    # Each process is told anew: what goes wrong on purpose is no news.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    for name in ("temporalio", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     database = ProcessDatabase({**environment, **OURS}, number)
     try:
-        yield MoneyScene(database)
+        with _silence():
+            yield MoneyScene(database)
     finally:
         database.close()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What goes wrong on purpose is no news. Afterwards the process logs as it did before."""
+    before = structlog.get_config()
+    loggers = [logging.getLogger(name) for name in ("temporalio", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        # A logger that is kept would stay silent for good.
+        cache_logger_on_first_use=False,
+    )
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -20,6 +20,7 @@ from workflows.attributes import CREATOR_ID, JOB_KIND, JOB_STEP, NEEDS_ATTENTION
 from workflows.charges.messages import ChargeOrder, ChargeOutcome
 from workflows.charges.paying import PaysOnce
 from workflows.gifts.give import GiveGift
+from workflows.hearing import heard
 from workflows.queues import Queue, queue_name
 from workflows.tips.send import SendTip
 from workflows.unlocks.unlock import UnlockContent
@@ -70,8 +71,11 @@ async def pay_now(
             _RUNS[order.kind].__name__, **_arguments(order, queue_prefix=queue_prefix)
         )
         try:
-            return await client.execute_update_with_start_workflow(
-                PaysOnce.pay, order, start_workflow_operation=start, rpc_timeout=patience
+            return await heard(
+                client.execute_update_with_start_workflow(
+                    PaysOnce.pay, order, start_workflow_operation=start, rpc_timeout=patience
+                ),
+                start,
             )
         except RPCError as error:
             # The run of an earlier try ended just as it was asked: now there is room for another.

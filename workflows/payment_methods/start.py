@@ -16,6 +16,7 @@ from temporalio.common import (
 from domain.ids import card_removal_workflow_id, card_setup_workflow_id
 from domain.operators import OperatorText
 from workflows.attributes import JOB_KIND, JOB_STEP, NEEDS_ATTENTION
+from workflows.hearing import heard
 from workflows.payment_methods.messages import (
     CardRemovalOrder,
     CardSetupOrder,
@@ -64,8 +65,11 @@ async def set_up_now(
     start = WithStartWorkflowOperation(
         SetUpCard.run, order, **_setup(order, queue_prefix=queue_prefix)
     )
-    return await client.execute_update_with_start_workflow(
-        SetUpCard.form, start_workflow_operation=start, rpc_timeout=patience
+    return await heard(
+        client.execute_update_with_start_workflow(
+            SetUpCard.form, start_workflow_operation=start, rpc_timeout=patience
+        ),
+        start,
     )
 
 

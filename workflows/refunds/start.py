@@ -17,6 +17,7 @@ from temporalio.common import (
 from domain.ids import refund_workflow_id
 from domain.operators import OperatorText
 from workflows.attributes import JOB_KIND, NEEDS_ATTENTION
+from workflows.hearing import heard
 from workflows.queues import Queue, queue_name
 from workflows.refunds.messages import RefundLook, RefundOrder
 from workflows.refunds.refund import Refund
@@ -48,8 +49,11 @@ async def refund_now(
     start = WithStartWorkflowOperation(
         Refund.run, RefundOrder(refund_id), **_arguments(refund_id, queue_prefix=queue_prefix)
     )
-    return await client.execute_update_with_start_workflow(
-        Refund.outcome, start_workflow_operation=start, rpc_timeout=patience
+    return await heard(
+        client.execute_update_with_start_workflow(
+            Refund.outcome, start_workflow_operation=start, rpc_timeout=patience
+        ),
+        start,
     )
 
 

@@ -17,6 +17,7 @@ from temporalio.common import (
 from domain.ids import subscription_workflow_id
 from domain.operators import OperatorText
 from workflows.attributes import CREATOR_ID, JOB_KIND, JOB_STEP, NEEDS_ATTENTION
+from workflows.hearing import heard
 from workflows.queues import Queue, queue_name
 from workflows.subscriptions.messages import (
     Cancel,
@@ -110,12 +111,15 @@ async def _update(
     start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
         KeepSubscription.__name__, **_arguments(order, queue_prefix=queue_prefix)
     )
-    return await client.execute_update_with_start_workflow(
-        name,
-        args=[] if wish is None else [wish],
-        start_workflow_operation=start,
-        rpc_timeout=patience,
-        result_type=SubscriptionLook if name in _LOOKS else ChangeResult,
+    return await heard(
+        client.execute_update_with_start_workflow(
+            name,
+            args=[] if wish is None else [wish],
+            start_workflow_operation=start,
+            rpc_timeout=patience,
+            result_type=SubscriptionLook if name in _LOOKS else ChangeResult,
+        ),
+        start,
     )
 
 
