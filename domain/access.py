@@ -4,8 +4,9 @@ Order of rules: what nobody may see → owner → staff → blocks and regions �
 each rule that opens the subject. A subject that the viewer may not even know of is `HIDDEN`
 (the API answers 404).
 
-A media that posts carry is open to whom one of them is open. By itself it is open to everybody
-(`public`), to subscribers (`gated`, and no post carries it) or to nobody (`private`).
+A media that posts or messages carry is open to whom one of them is open. By itself it is open to
+everybody (`public`), to subscribers (`gated`, and nothing carries it) or to nobody (`private`).
+What a message has carried stays between its two people, also when the message is deleted.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class Reason(StrEnum):
     STAFF = "staff"
     PUBLIC = "public"
     FOLLOWER = "follower"
+    RECEIVER = "receiver"
+    """It was sent to the viewer, who need not pay for it."""
     ENTITLED = "entitled"
     NOT_ENTITLED = "not_entitled"
     HIDDEN = "hidden"
@@ -79,7 +82,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way in. Several of a subject count as alternatives."""
+    """One way in. Several of a subject count as alternatives.
+
+    A message has the audience `paid`; where it has no price, its receiver need not pay.
+    """
 
     audience: Audience
     post_id: str | None = None
@@ -89,11 +95,23 @@ class Rule:
     """With `tier`: the least rank. With `paid`: from which rank on nothing need be paid."""
     price_minor: int | None = None
     currency: str | None = None
+    message_id: str | None = None
+    """The message that gives the rule, which is what an unlock opens."""
+    receiver_id: str | None = None
+    """Of a message: for nobody else is it a way in."""
+
+    def is_for(self, viewer: Viewer) -> bool:
+        """Whether the viewer may know of this way."""
+        return self.receiver_id is None or self.receiver_id == viewer.user_id
+
+    @property
+    def is_free_message(self) -> bool:
+        return self.message_id is not None and self.price_minor is None
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is asked for: one media or one post."""
+    """What is asked for: one media, one post or one message."""
 
     owner_id: str
     rules: tuple[Rule, ...]
@@ -106,7 +124,8 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A right of the viewer: on one media, on one post, or on all that a subscription opens."""
+    """A right of the viewer: on one media, one post or one message, or on all that a subscription
+    opens, which no message is."""
 
     source: GrantSource
     starts_at: datetime
@@ -116,11 +135,12 @@ class Grant:
     post_id: str | None = None
     tier_rank: int | None = None
     """Of a right on everything; None: every tier for a gift, the lowest for a subscription."""
+    message_id: str | None = None
 
     @property
     def is_for_all(self) -> bool:
         """A subscription, or one that was given; not a single thing."""
-        return self.media_id is None and self.post_id is None
+        return self.media_id is None and self.post_id is None and self.message_id is None
 
     @property
     def ends_at(self) -> datetime | None:
@@ -139,6 +159,8 @@ class Grant:
             return self.media_id == subject.media_id
         if self.post_id is not None:
             return self.post_id == rule.post_id
+        if self.message_id is not None:
+            return self.message_id == rule.message_id
         if rule.audience in (Audience.TIER, Audience.PAID):
             return rule.tier_rank is not None and self._reaches(rule.tier_rank)
         return True
@@ -166,6 +188,7 @@ class Offer:
     list_minor: int | None = None
     """What others pay, where this viewer has something off."""
     currency: str | None = None
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +211,7 @@ _OWNER = Decision(allowed=True, reason=Reason.OWNER)
 _STAFF = Decision(allowed=True, reason=Reason.STAFF)
 _PUBLIC = Decision(allowed=True, reason=Reason.PUBLIC)
 _FOLLOWER = Decision(allowed=True, reason=Reason.FOLLOWER)
+_RECEIVER = Decision(allowed=True, reason=Reason.RECEIVER)
 _GONE = frozenset({MediaState.DELETED, MediaState.EXPIRED})
 
 
@@ -210,30 +234,36 @@ def decide(
         return _STAFF
     if standing.blocked or viewer.country in standing.blocked_countries:
         return HIDDEN
-    if not subject.is_shown or not subject.rules:
+    rules = [rule for rule in subject.rules if rule.is_for(viewer)]
+    if not subject.is_shown or not rules:
         return HIDDEN
-    if any(rule.audience is Audience.PUBLIC for rule in subject.rules):
+    if any(rule.audience is Audience.PUBLIC for rule in rules):
         return _PUBLIC
     if viewer.user_id is None:
         return HIDDEN
     held = list(grants)
-    fitting = [grant for grant in held if any(grant.opens(subject, rule) for rule in subject.rules)]
+    fitting = [grant for grant in held if any(grant.opens(subject, rule) for rule in rules)]
     live = [grant for grant in fitting if grant.is_live(now)]
-    if standing.follows and any(rule.audience is Audience.FOLLOWERS for rule in subject.rules):
+    if any(rule.is_free_message for rule in rules):
+        return _RECEIVER
+    if standing.follows and any(rule.audience is Audience.FOLLOWERS for rule in rules):
         return _FOLLOWER
     if live:
         return Decision(allowed=True, reason=Reason.ENTITLED, expires_at=_latest_expiry(live))
     return Decision(
         allowed=False,
         reason=Reason.NOT_ENTITLED,
-        offers=_offers_for(subject, _discount_bps(held, standing, now)),
+        offers=_offers_for(subject, rules, _discount_bps(held, standing, now)),
         begins_at=_first_beginning(fitting, now),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A post that carries a media, and the rule it gives."""
+    """A post or a message that carries a media, and the rule it gives.
+
+    A message that is there is `published`.
+    """
 
     state: PostState
     rule: Rule
@@ -251,7 +281,11 @@ def media_subject(
 
     What staff took down with a post is not open by itself either, only by another post.
     """
-    carried = [each for each in carriers if each.state is not PostState.DELETED]
+    carried = [
+        each
+        for each in carriers
+        if each.state is not PostState.DELETED or each.rule.message_id is not None
+    ]
     rules = [each.rule for each in carried if each.state is PostState.PUBLISHED]
     is_taken_down = any(each.state is PostState.TAKEN_DOWN for each in carried)
     if visibility is Visibility.PUBLIC and not is_taken_down:
@@ -277,6 +311,24 @@ def post_subject(*, owner_id: str, state: PostState, rule: Rule) -> Subject:
     )
 
 
+def message_rule(
+    *, message_id: str, receiver_id: str, price_minor: int | None, currency: str | None
+) -> Rule:
+    """The one way into a message: for its receiver, who pays where it has a price."""
+    return Rule(
+        Audience.PAID,
+        price_minor=price_minor,
+        currency=currency,
+        message_id=message_id,
+        receiver_id=receiver_id,
+    )
+
+
+def message_subject(*, sender_id: str, rule: Rule, is_deleted: bool = False) -> Subject:
+    """A message, which its sender owns."""
+    return Subject(owner_id=sender_id, rules=(rule,), is_gone=is_deleted)
+
+
 def _latest_expiry(grants: list[Grant]) -> datetime | None:
     ends = [grant.ends_at for grant in grants]
     if any(end is None for end in ends):
@@ -295,10 +347,10 @@ def _discount_bps(grants: list[Grant], standing: Standing, now: datetime) -> int
     return standing.subscriber_discount_bps if subscribes else 0
 
 
-def _offers_for(subject: Subject, discount_bps: int) -> tuple[Offer, ...]:
+def _offers_for(subject: Subject, rules: list[Rule], discount_bps: int) -> tuple[Offer, ...]:
     """Each way in once, in the order of the rules."""
     offers: dict[Offer, None] = {}
-    for rule in subject.rules:
+    for rule in rules:
         for offer in _offers_of(subject, rule, discount_bps):
             offers[offer] = None
     return tuple(offers)
@@ -324,6 +376,7 @@ def _unlock_offer(subject: Subject, rule: Rule, discount_bps: int) -> Offer:
         post_id=rule.post_id,
         price_minor=rule.price_minor,
         currency=rule.currency,
+        message_id=rule.message_id,
     )
     if not discount_bps or rule.price_minor is None or rule.currency is None:
         return offer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -68,13 +69,20 @@ class Terms:
             return
         if self.price_minor is None or self.currency is None:
             raise Invalid("Say its price and the currency.", code="price_missing")
-        _check_price(self.price_minor, self.currency)
+        check_price(self.price_minor, self.currency, bounds_minor=PRICE_MINOR_BOUNDS)
 
 
-def _check_price(price_minor: int, currency: str) -> None:
-    bounds = PRICE_MINOR_BOUNDS.get(currency)
+def check_price(
+    price_minor: int, currency: str, *, bounds_minor: Mapping[str, tuple[int, int]]
+) -> None:
+    """Is it a price that may be asked for something?
+
+    Raises:
+        Invalid: `currency_unknown` or `price_out_of_bounds`.
+    """
+    bounds = bounds_minor.get(currency)
     if bounds is None:
-        known = ", ".join(PRICE_MINOR_BOUNDS)
+        known = ", ".join(bounds_minor)
         raise Invalid(f"Prices are in one of: {known}.", code="currency_unknown", currency=currency)
     least, most = bounds
     if not least <= price_minor <= most:
