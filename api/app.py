@@ -34,6 +34,7 @@ from api.creators import applications, creator_settings, follows, profiles
 from api.earnings import items as earnings
 from api.gifts import giving as gifts
 from api.media import bulk, delivery, events, items, playback, uploads
+from api.messages import talking
 from api.parts import open_parts
 from api.payment_methods import cards
 from api.payouts import accounts as payout_accounts
@@ -64,7 +65,8 @@ TAGS = [
     {"name": "comments", "description": "What people say to posts."},
     {"name": "creators", "description": "Find and follow creators, and become one."},
     {"name": "payments", "description": "Cards, and what was paid with them."},
-    {"name": "unlocks", "description": "Buy single posts for good."},
+    {"name": "unlocks", "description": "Buy single posts and messages for good."},
+    {"name": "messages", "description": "Creators and fans write to each other."},
     {"name": "tips", "description": "Give creators money."},
     {"name": "payouts", "description": "What creators have, and how it is paid out to them."},
     {"name": "earnings", "description": "What creators earned, by day and by month."},
@@ -91,7 +93,7 @@ ROUTERS = (
     *(payouts, payout_accounts, earnings),
     *(admin_users, admin_posts, admin_payouts, admin_refunds),
     *(reconciliations, tax_reports, audit_log),
-    *(cards, payments, buying, giving, refunds),
+    *(cards, payments, buying, giving, talking, refunds),
     *(receiving, health, docs),
 )
 

@@ -82,12 +82,13 @@ class FieldError(BaseModel):
 
 
 class OfferBody(BaseModel):
-    """What would open a locked post or media. Prices in minor units of `currency`."""
+    """What would open a locked post, message or media. Prices in minor units of `currency`."""
 
     kind: OfferKind
     creator_id: str
     media_id: str | None = None
     post_id: str | None = None
+    message_id: str | None = None
     tier_id: str | None = None
     price_minor: int | None = Field(default=None, description="For the caller.")
     list_minor: int | None = Field(
@@ -102,6 +103,7 @@ class OfferBody(BaseModel):
             creator_id=offer.creator_id,
             media_id=offer.media_id,
             post_id=offer.post_id,
+            message_id=offer.message_id,
             tier_id=offer.tier_id,
             price_minor=offer.price_minor,
             list_minor=offer.list_minor,

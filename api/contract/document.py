@@ -27,7 +27,7 @@ DESCRIPTION = """
 Errors are problem details (RFC 9457) with a stable `code`. Lists are pages: `limit`, an opaque
 `cursor`, and `{data, next_cursor, has_more}`. Edits need `If-Match` with the ETag of what was
 read. A `POST` with an `Idempotency-Key` counts once, however often it is sent;
-where money moves it has to have one.
+where money moves, or a message is sent, it has to have one.
 """
 PROBLEMS = {
     "400": "The body can't be read, or an `Idempotency-Key` is missing that has to be there.",
@@ -109,12 +109,14 @@ KEYED = frozenset(
         "giveCompliment",
         "requestPayout",
         "sendGift",
+        "sendMessage",
         "sendTip",
         "subscribe",
+        "unlockMessage",
         "unlockPost",
     )
 )
-"""Operations that move money or give access, and need an `Idempotency-Key`."""
+"""Operations that move money, give access or write to somebody, and need an `Idempotency-Key`."""
 RUNNING_OUT = frozenset(
     (
         "addPasskey",
@@ -164,8 +166,8 @@ _KEY_PARAMETER: Json = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 _REQUIRED = (
-    "Chosen by the client, such as a UUID: new for each thing to pay for, and the same when the "
-    "request is repeated, so that nothing is paid twice."
+    "Chosen by the client, such as a UUID: new for each thing to pay for or to send, and the "
+    "same when the request is repeated, so that nothing is paid or sent twice."
 )
 
 

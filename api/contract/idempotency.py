@@ -106,16 +106,16 @@ def _required_key(request: Request) -> str:
     key = request.headers.get(KEY_HEADER)
     if key is None:
         raise IdempotencyKeyMissing(
-            "Send an Idempotency-Key, such as a UUID, that is new for each thing to pay for and "
-            "the same when the request is repeated: then nothing is paid twice."
+            "Send an Idempotency-Key, such as a UUID, that is new for each thing to pay for or to "
+            "send and the same when the request is repeated: then nothing counts twice."
         )
     return key
 
 
 IdempotencyKeyRequired = Annotated[str, Depends(_required_key)]
-"""For routes that move money, which refuse a request without a key. Ids of rows can be made from
-it and the caller, so that a repeat finds the row even where no answer was kept. Name the
-operation in `KEYED` (`api/contract/document.py`) as well."""
+"""For routes that move money or send messages, which refuse a request without a key. Ids of rows
+can be made from it and the caller, so that a repeat finds the row even where no answer was kept.
+Name the operation in `KEYED` (`api/contract/document.py`) as well."""
 
 
 def takes_key(method: str, path: str) -> bool:

@@ -61,7 +61,7 @@ def _post_json(
     parts: Parts, opened: OpenedPost, author: Json, *, now: datetime, listed: bool
 ) -> Json:
     post, allowed, managed = opened.post, opened.decision.allowed, opened.is_managed
-    media = [_media_json(parts, each, allowed=allowed, listed=listed) for each in opened.media]
+    media = [carried_json(parts, each, allowed=allowed, listed=listed) for each in opened.media]
     return {
         "id": post.id,
         "author": author,
@@ -95,8 +95,9 @@ def _post_json(
     }
 
 
-def _media_json(parts: Parts, media: CarriedMedia, *, allowed: bool, listed: bool) -> Json:
-    """In a list, what is open needs no blurred picture beside the clear one."""
+def carried_json(parts: Parts, media: CarriedMedia, *, allowed: bool, listed: bool) -> Json:
+    """`schemas.PostMediaBody`. In a list, what is open needs no blurred picture beside the clear
+    one."""
     shown = media.renditions
     if allowed and listed:
         shown = tuple(each for each in shown if each.kind in _CLEAR)

@@ -1,7 +1,8 @@
-"""Routes of unlocks: buy a post for good."""
+"""Routes of unlocks: buy a post or a message for good."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -16,14 +17,15 @@ from api.contract.idempotency import IdempotencyKeyRequired
 from api.parts import ApiParts, Parts
 from api.problems import PROBLEMS
 from api.unlocks import schemas
-from domain.access import OfferKind
+from domain.access import Decision, OfferKind
 from domain.errors import Conflict, NotFound
 from domain.ids import unlock_workflow_id
 from domain.unlocks.states import EndReason, UnlockState
 from domain.unlocks.terms import UnlockTerms, check_quote
 from infra.db import async_transaction
 from infra.models import Unlock
-from infra.queries.access.posts import JudgedPost, judge_as_person
+from infra.queries.access.messages import open_message
+from infra.queries.access.posts import judge_as_person
 from infra.queries.callers import load_caller
 from infra.queries.charges.reading import latest_charge
 from infra.queries.unlocks.buying import Wish, begin_unlock, live_unlock, own_unlock
@@ -55,16 +57,64 @@ async def unlock(
     named is refused (`price_changed`). After `declined` ask again, with another card or the same.
     Who deletes it between the payment and the opening has the money sent back.
     """
+    judged = await judge_as_person(
+        parts.reads, caller=caller.caller, post_id=str(post_id), now=parts.now()
+    )
+    item = Item("post", judged.owner_id, judged.decision, post_id=judged.id)
+    return await _buy(parts, caller, item, wish, response)
+
+
+@router.post(
+    "/messages/{message_id}/unlock",
+    operation_id="unlockMessage",
+    response_model=schemas.UnlockBody,
+    responses={PENDING: {"model": schemas.UnlockBody, "description": "Under way; ask again."}},
+)
+async def unlock_message(
+    message_id: UUID,
+    wish: schemas.UnlockRequest,
+    caller: SignedInCaller,
+    _key: IdempotencyKeyRequired,
+    parts: ApiParts,
+    response: Response,
+) -> schemas.UnlockBody:
+    """Buy a message that the caller got and that has a price, as a post is bought."""
+    opened = await open_message(
+        parts.reads, caller=caller.caller, message_id=str(message_id), now=parts.now()
+    )
+    item = Item("message", opened.owner_id, opened.decision, message_id=opened.id)
+    return await _buy(parts, caller, item, wish, response)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A post or a message, with what was decided about it."""
+
+    name: str
+    owner_id: str
+    decision: Decision
+    post_id: str | None = None
+    message_id: str | None = None
+
+
+async def _buy(
+    parts: Parts,
+    caller: SignedIn,
+    item: Item,
+    wish: schemas.UnlockRequest,
+    response: Response,
+) -> schemas.UnlockBody:
     now = parts.now()
-    judged = await judge_as_person(parts.reads, caller=caller.caller, post_id=str(post_id), now=now)
-    if judged.decision.allowed:
-        return await _bought_already(parts, caller, judged)
-    terms = _terms_of(judged)
+    if item.decision.allowed:
+        return await _bought_already(parts, caller, item)
+    terms = _terms_of(item)
     async with async_transaction(parts.engine) as session:
         fan = await load_caller(session, caller.caller)
-        begun = await live_unlock(session, fan_id=fan.id, post_id=judged.id)
+        begun = await live_unlock(
+            session, fan_id=fan.id, post_id=item.post_id, message_id=item.message_id
+        )
         if begun is None or UnlockState(begun.state).may_be_tried:
-            begun = await _begin(session, judged, wish, terms, fan_id=fan.id, at=now)
+            begun = await _begin(session, item, wish, terms, fan_id=fan.id, at=now)
     if UnlockState(begun.state).is_under_way:
         await hear_payment(parts, unlock_order(begun, at=now))
     body = await _read(parts, caller, begun.id)
@@ -75,7 +125,7 @@ async def unlock(
 
 async def _begin(
     session: AsyncSession,
-    judged: JudgedPost,
+    item: Item,
     wish: schemas.UnlockRequest,
     terms: UnlockTerms,
     *,
@@ -90,8 +140,9 @@ async def _begin(
         session,
         Wish(
             fan_id=fan_id,
-            creator_id=judged.owner_id,
-            post_id=judged.id,
+            creator_id=item.owner_id,
+            post_id=item.post_id,
+            message_id=item.message_id,
             terms=terms,
             payment_method_id=card.id,
             at=at,
@@ -117,26 +168,28 @@ async def confirmed(unlock_id: UUID, caller: SignedInCaller, parts: ApiParts) ->
     """
     body = await _read(parts, caller, str(unlock_id))
     if body.state.is_under_way:
-        workflow_id = unlock_workflow_id(caller.user_id, body.post_id)
+        workflow_id = unlock_workflow_id(caller.user_id, body.item_id)
         await hear_confirmation(parts, workflow_id, subject_id=body.id)
         body = await _read(parts, caller, body.id)
     return body
 
 
-def _terms_of(judged: JudgedPost) -> UnlockTerms:
-    for offer in judged.decision.offers:
+def _terms_of(item: Item) -> UnlockTerms:
+    for offer in item.decision.offers:
         if offer.kind is OfferKind.UNLOCK and offer.price_minor and offer.currency:
             list_minor = offer.list_minor or offer.price_minor
             return UnlockTerms(list_minor, list_minor - offer.price_minor, offer.currency)
-    raise Conflict("This post is not sold by itself.", code="not_for_sale")
+    raise Conflict(f"This {item.name} is not sold by itself.", code="not_for_sale")
 
 
-async def _bought_already(parts: Parts, caller: SignedIn, judged: JudgedPost) -> schemas.UnlockBody:
+async def _bought_already(parts: Parts, caller: SignedIn, item: Item) -> schemas.UnlockBody:
     """The purchase that opened it. Whoever may see it without one has nothing to buy."""
     async with async_transaction(parts.engine) as session:
-        unlock = await live_unlock(session, fan_id=caller.user_id, post_id=judged.id)
+        unlock = await live_unlock(
+            session, fan_id=caller.user_id, post_id=item.post_id, message_id=item.message_id
+        )
     if unlock is None:
-        raise Conflict("This post is open to you already.", code="open_already")
+        raise Conflict(f"This {item.name} is open to you already.", code="open_already")
     return await _read(parts, caller, unlock.id)
 
 
@@ -150,6 +203,7 @@ async def _read(parts: Parts, caller: SignedIn, unlock_id: str) -> schemas.Unloc
     return schemas.UnlockBody(
         id=unlock.id,
         post_id=unlock.post_id,
+        message_id=unlock.message_id,
         creator_id=unlock.creator_id,
         state=UnlockState(unlock.state),
         list_minor=unlock.list_minor,

@@ -23,10 +23,11 @@ class UnlockRequest(Paying):
 
 
 class UnlockBody(BaseModel):
-    """A purchase of one post."""
+    """A purchase of one post or one message."""
 
     id: str = Field(examples=[EXAMPLE_ID])
-    post_id: str
+    post_id: str | None = Field(description="Null where a message was bought.")
+    message_id: str | None = Field(description="Null where a post was bought.")
     creator_id: str
     state: UnlockState = Field(
         description="`unlocked`: it is open. `requires_action`: confirm with the bank. "
@@ -41,3 +42,9 @@ class UnlockBody(BaseModel):
     unlocked_at: datetime | None
     ended_at: datetime | None
     ended_reason: EndReason | None
+
+    @property
+    def item_id(self) -> str:
+        item_id = self.post_id or self.message_id
+        assert item_id is not None, "it is of one of both"
+        return item_id

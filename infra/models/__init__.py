@@ -32,6 +32,7 @@ from infra.models.ledger import (
     LotMovement,
 )
 from infra.models.media import BlockedHash, EncodedChunk, Media, Rendition, Upload
+from infra.models.messages import Conversation, Message, MessageMedia
 from infra.models.payment_methods import CardSetup, PaymentMethod, StripeCustomer
 from infra.models.payouts import ConnectedAccount, Payout, PayoutBatch, PayoutSkip
 from infra.models.posts import Comment, Post, PostLike, PostMedia
@@ -57,6 +58,7 @@ __all__ = [
     "Charge",
     "Comment",
     "ConnectedAccount",
+    "Conversation",
     "Creator",
     "CreatorApplication",
     "CreatorMoney",
@@ -74,6 +76,8 @@ __all__ = [
     "LotMovement",
     "Mail",
     "Media",
+    "Message",
+    "MessageMedia",
     "Passkey",
     "PaymentMethod",
     "Payout",

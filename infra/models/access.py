@@ -10,18 +10,20 @@ from infra.models.base import Base, CreatedAt, Id, Moment, one_of
 
 
 class Entitlement(Base):
-    """A right of a fan on one media, on one post, or (both null) on what a subscription opens."""
+    """A right of a fan on one media, one post or one message, or (all null) on what a subscription
+    opens."""
 
     __tablename__ = "entitlements"
     __table_args__ = (
         CheckConstraint(one_of("source", GrantSource), name="source"),
-        CheckConstraint("media_id IS NULL OR post_id IS NULL", name="one_subject"),
+        CheckConstraint("num_nonnulls(media_id, post_id, message_id) <= 1", name="one_subject"),
         CheckConstraint(
-            "tier_id IS NULL OR (media_id IS NULL AND post_id IS NULL)", name="tier_is_for_all"
+            "tier_id IS NULL OR num_nonnulls(media_id, post_id, message_id) = 0",
+            name="tier_is_for_all",
         ),
         Index(
-            "ix_entitlements_fan_id_creator_id_media_id_post_id",
-            *("fan_id", "creator_id", "media_id", "post_id"),
+            "ix_entitlements_fan_id_creator_id_item",
+            *("fan_id", "creator_id", "media_id", "post_id", "message_id"),
             postgresql_include=["source", "tier_id", "starts_at", "expires_at", "revoked_at"],
         ),
     )
@@ -31,6 +33,7 @@ class Entitlement(Base):
     creator_id: Mapped[Id] = mapped_column(ForeignKey("users.id"))
     media_id: Mapped[Id | None] = mapped_column(ForeignKey("media.id"))
     post_id: Mapped[Id | None] = mapped_column(ForeignKey("posts.id"))
+    message_id: Mapped[Id | None] = mapped_column(ForeignKey("messages.id"))
     tier_id: Mapped[Id | None] = mapped_column(ForeignKey("tiers.id"))
     """Of a subscription; null: the lowest there is."""
     source: Mapped[str]

@@ -25,6 +25,7 @@ class Unlock(Base):
         CheckConstraint("state <> 'unlocked' OR unlocked_at IS NOT NULL", name="unlocked_at"),
         CheckConstraint("generation > 0", name="generation"),
         CheckConstraint("discount_minor >= 0 AND discount_minor < list_minor", name="amounts"),
+        CheckConstraint("num_nonnulls(post_id, message_id) = 1", name="one_item"),
         # Two devices of one fan, or two taps: one purchase.
         Index(
             "uq_unlocks_live",
@@ -33,7 +34,17 @@ class Unlock(Base):
             unique=True,
             postgresql_where=text("state <> 'ended'"),
         ),
+        Index(
+            "uq_unlocks_live_message",
+            "fan_id",
+            "message_id",
+            unique=True,
+            postgresql_where=text("state <> 'ended'"),
+        ),
         Index("ix_unlocks_post_id", "post_id"),
+        Index(
+            "ix_unlocks_message_id", "message_id", postgresql_where=text("message_id IS NOT NULL")
+        ),
         Index("ix_unlocks_fan_id_created_at_id", "fan_id", "created_at", "id"),
         Index(
             "ix_unlocks_under_way",
@@ -45,7 +56,9 @@ class Unlock(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     fan_id: Mapped[Id] = mapped_column(ForeignKey("users.id"))
     creator_id: Mapped[Id] = mapped_column(ForeignKey("users.id"))
-    post_id: Mapped[Id] = mapped_column(ForeignKey("posts.id"))
+    post_id: Mapped[Id | None] = mapped_column(ForeignKey("posts.id"))
+    message_id: Mapped[Id | None] = mapped_column(ForeignKey("messages.id"))
+    """One of both."""
     state: Mapped[str]
     list_minor: Mapped[Bytes64]
     """The price as it stood when it was quoted; the row keeps it whatever the creator edits."""
@@ -62,6 +75,13 @@ class Unlock(Base):
     unlocked_at: Mapped[Moment | None]
     ended_at: Mapped[Moment | None]
     ended_reason: Mapped[str | None]
+
+    @property
+    def item_id(self) -> str:
+        """Of the post or the message."""
+        item_id = self.post_id or self.message_id
+        assert item_id is not None, "the table sees to it"
+        return item_id
 
     @property
     def amount_minor(self) -> int:

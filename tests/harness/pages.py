@@ -75,7 +75,8 @@ BUYING, EARNINGS, LEDGER, PAYMENTS, PAYOUTS, REFUNDS = (
     for name in ("buying", "earnings", "ledger", "payments", "payouts", "refunds")
 )
 SUBSCRIPTIONS = Page(ROOT / "docs" / "subscriptions.md")
+MESSAGES = Page(ROOT / "docs" / "messages.md")
 PAGES = (
     *(README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS),
-    *(BUYING, EARNINGS, PAYMENTS, PAYOUTS, POSTS, REFUNDS, SUBSCRIPTIONS),
+    *(BUYING, EARNINGS, PAYMENTS, PAYOUTS, POSTS, REFUNDS, SUBSCRIPTIONS, MESSAGES),
 )

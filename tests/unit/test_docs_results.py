@@ -18,6 +18,7 @@ from tests.harness.pages import (
     BUYING,
     EARNINGS,
     MEDIA,
+    MESSAGES,
     PAYOUTS,
     POSTS,
     README,
@@ -40,7 +41,10 @@ def test_every_route_is_listed() -> None:
     }
     listed = [
         route
-        for page in (ACCOUNTS, API, BUYING, EARNINGS, MEDIA, PAYOUTS, POSTS, REFUNDS, SUBSCRIPTIONS)
+        for page in (
+            *(ACCOUNTS, API, BUYING, EARNINGS, MEDIA, MESSAGES),
+            *(PAYOUTS, POSTS, REFUNDS, SUBSCRIPTIONS),
+        )
         for route in page.table("route")
     ]
     assert sorted(listed) == sorted(routes)

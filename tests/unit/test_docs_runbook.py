@@ -30,6 +30,7 @@ NOT_IN_STEPS = {
     "infra/queries/creators",
     "infra/queries/payment_methods/own.py",
     "infra/queries/payouts/reading.py",
+    "infra/queries/messages",
     "infra/queries/posts",
     "infra/queries/gifts/giving.py",
     "infra/queries/subscriptions/beginning.py",

@@ -21,7 +21,9 @@ class UnlockRow(Protocol):
     @property
     def creator_id(self) -> str: ...
     @property
-    def post_id(self) -> str: ...
+    def message_id(self) -> str | None: ...
+    @property
+    def item_id(self) -> str: ...
     @property
     def generation(self) -> int: ...
     @property
@@ -45,7 +47,7 @@ def unlock_order(row: UnlockRow, *, at: datetime) -> ChargeOrder:
         currency=row.currency,
         payment_method_id=row.payment_method_id,
         off_session=False,
-        workflow_id=unlock_workflow_id(row.fan_id, row.post_id),
+        workflow_id=unlock_workflow_id(row.fan_id, row.item_id),
         at=at,
-        description="Unlocked post",
+        description="Unlocked post" if row.message_id is None else "Unlocked message",
     )

@@ -51,7 +51,7 @@ owners AS MATERIALIZED (
                array_agg(t.rank) AS ranks
         FROM entitlements e LEFT JOIN tiers t ON t.id = e.tier_id
         WHERE e.fan_id = v.id AND e.creator_id = o.owner_id
-          AND e.media_id IS NULL AND e.post_id IS NULL
+          AND e.media_id IS NULL AND e.post_id IS NULL AND e.message_id IS NULL
           AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
           AND (e.revoked_at IS NULL OR e.revoked_at > %(now)s)
     ) w ON true
@@ -66,13 +66,15 @@ OWNER_COLUMNS = """o.owner_id IS NOT NULL, o.blocked, o.follows, o.blocked_count
 OWNER_WIDTH = 10
 STANDING_WIDTH = 5
 
-ITEM_COLUMNS = "i.sources, i.starts, i.ends, i.revocations, i.media_ids, i.post_ids"
-ITEM_WIDTH = 6
+ITEM_COLUMNS = "i.sources, i.starts, i.ends, i.revocations, i.media_ids, i.post_ids, i.message_ids"
+ITEM_WIDTH = 7
 
 
 ON_MEDIA = "e.media_id = {media_id}"
 ON_POST = "e.media_id IS NULL AND e.post_id = {post_id}"
 ON_POSTS = "e.media_id IS NULL AND e.post_id = ANY ({post_ids})"
+ON_MESSAGE = "e.media_id IS NULL AND e.post_id IS NULL AND e.message_id = {message_id}"
+ON_MESSAGES = "e.media_id IS NULL AND e.post_id IS NULL AND e.message_id = ANY ({message_ids})"
 """Conditions for `item_rights`, each an equality on the whole of the index: a fan may have
 bought a thousand things of one creator, and only one of them is asked for."""
 
@@ -81,7 +83,8 @@ def item_rights(*conditions: str) -> str:
     """The viewer's rights on one subject `a` itself, which any of the conditions on `e` finds."""
     found = " UNION ALL ".join(
         f"""
-        SELECT e.source, e.starts_at, e.expires_at, e.revoked_at, e.media_id, e.post_id
+        SELECT e.source, e.starts_at, e.expires_at, e.revoked_at, e.media_id, e.post_id,
+               e.message_id
         FROM entitlements e
         WHERE e.fan_id = v.id AND e.creator_id = a.owner_id AND {condition}
           AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
@@ -92,7 +95,8 @@ def item_rights(*conditions: str) -> str:
 LEFT JOIN LATERAL (
     SELECT array_agg(e.source) AS sources, array_agg(e.starts_at) AS starts,
            array_agg(e.expires_at) AS ends, array_agg(e.revoked_at) AS revocations,
-           array_agg(e.media_id::text) AS media_ids, array_agg(e.post_id::text) AS post_ids
+           array_agg(e.media_id::text) AS media_ids, array_agg(e.post_id::text) AS post_ids,
+           array_agg(e.message_id::text) AS message_ids
     FROM ({found}) e
 ) i ON true"""
 
@@ -150,24 +154,35 @@ def owner_from(columns: Row | Sequence[Any]) -> tuple[Standing | None, list[Gran
 
 def item_grants(columns: Row | Sequence[Any]) -> list[Grant]:
     """Rights on one subject, from `ITEM_COLUMNS`."""
-    sources, starts, ends, revocations, media_ids, post_ids = columns
+    sources, *rest = columns
     if not sources:
         return []
     return [
-        Grant(GrantSource(source), start, end, revoked, media_id, post_id)
-        for source, start, end, revoked, media_id, post_id in zip(
-            sources, starts, ends, revocations, media_ids, post_ids, strict=True
+        Grant(GrantSource(source), start, end, revoked, media_id, post_id, message_id=message_id)
+        for source, start, end, revoked, media_id, post_id, message_id in zip(
+            sources, *rest, strict=True
         )
     ]
 
 
 def rule_from(
-    post_id: str,
+    post_id: str | None,
     audience: str,
     tier_id: str | None,
     tier_rank: int | None,
     price_minor: int | None,
     currency: str | None,
+    message_id: str | None = None,
+    receiver_id: str | None = None,
 ) -> Rule:
-    """A post's rule from its columns."""
-    return Rule(Audience(audience), post_id, tier_id, tier_rank, price_minor, currency)
+    """A rule of a post or a message from its columns."""
+    return Rule(
+        Audience(audience),
+        post_id,
+        tier_id,
+        tier_rank,
+        price_minor,
+        currency,
+        message_id,
+        receiver_id,
+    )

@@ -31,6 +31,7 @@ from infra.queries.access.gathering import (
     ITEM_WIDTH,
     NO_STANDING,
     ON_MEDIA,
+    ON_MESSAGES,
     ON_POSTS,
     OWNER_COLUMNS,
     OWNER_WIDTH,
@@ -155,28 +156,55 @@ _CARRIER_STATE = "CASE WHEN p.taken_down_at IS NULL THEN p.state ELSE 'taken_dow
 """What was taken down does not come back by its author deleting the post."""
 _CARRIERS = f"""
 LEFT JOIN LATERAL (
-    SELECT array_agg({_CARRIER_STATE}) AS states, array_agg(p.id::text) AS ids,
-           array_agg(p.audience) AS audiences, array_agg(p.tier_id::text) AS tier_ids,
-           array_agg(t.rank) AS ranks, array_agg(p.price_minor) AS prices,
-           array_agg(p.currency) AS currencies, array_agg(p.id) AS uuids
-    FROM post_media pm
-    JOIN posts p ON p.id = pm.post_id
-        AND (p.state <> 'deleted' OR p.taken_down_at IS NOT NULL)
-    LEFT JOIN tiers t ON t.id = p.tier_id
-    WHERE pm.media_id = a.id
+    SELECT array_agg(k.state) AS states, array_agg(k.post_id::text) AS ids,
+           array_agg(k.audience) AS audiences, array_agg(k.tier_id::text) AS tier_ids,
+           array_agg(k.rank) AS ranks, array_agg(k.price_minor) AS prices,
+           array_agg(k.currency) AS currencies, array_agg(k.message_id::text) AS message_ids,
+           array_agg(k.receiver_id::text) AS receiver_ids, array_agg(k.post_id) AS post_uuids,
+           array_agg(k.message_id) AS message_uuids
+    FROM (
+        SELECT {_CARRIER_STATE} AS state, p.id AS post_id, p.audience, p.tier_id, t.rank,
+               p.price_minor, p.currency, NULL::uuid AS message_id, NULL::uuid AS receiver_id
+        FROM post_media pm
+        JOIN posts p ON p.id = pm.post_id
+            AND (p.state <> 'deleted' OR p.taken_down_at IS NOT NULL)
+        LEFT JOIN tiers t ON t.id = p.tier_id
+        WHERE pm.media_id = a.id
+        UNION ALL
+        SELECT 'published', NULL, 'paid', NULL, NULL, s.price_minor, s.currency, s.id,
+               mm.receiver_id
+        FROM message_media mm JOIN messages s ON s.id = mm.message_id AND s.state = 'sent'
+        WHERE mm.media_id = a.id AND mm.receiver_id = v.id
+        UNION ALL
+        (
+            SELECT 'deleted', NULL, 'paid', NULL, NULL, NULL, NULL, mm.message_id, mm.receiver_id
+            FROM message_media mm WHERE mm.media_id = a.id LIMIT 1
+        )
+    ) k
 ) c ON true"""
-_CARRIER_COLUMNS = "c.states, c.ids, c.audiences, c.tier_ids, c.ranks, c.prices, c.currencies"
+"""Posts, messages to the viewer, and one message to whomever: that one says only that the media
+was sent. A creator may send one media to thousands."""
+_CARRIER_COLUMNS = (
+    "c.states, c.ids, c.audiences, c.tier_ids, c.ranks, c.prices, c.currencies, c.message_ids, "
+    "c.receiver_ids"
+)
+_CARRIER_WIDTH = 9
 _DECIDED_BY = (
     f"v.role, a.id::text, a.owner_id::text, a.state, a.visibility, "
     f"{OWNER_COLUMNS}, {ITEM_COLUMNS}, {_CARRIER_COLUMNS}"
 )
-_DECIDED_WIDTH = 5 + OWNER_WIDTH + ITEM_WIDTH + 7
+_DECIDED_WIDTH = 5 + OWNER_WIDTH + ITEM_WIDTH + _CARRIER_WIDTH
+_ITEM_RIGHTS = item_rights(
+    ON_MEDIA.format(media_id="a.id"),
+    ON_POSTS.format(post_ids="c.post_uuids"),
+    ON_MESSAGES.format(message_ids="c.message_uuids"),
+)
 # What is known of an owner stands in the first row of theirs only: a page is often of one.
 _GATHERED = f"""
 LEFT JOIN viewer v ON true
 LEFT JOIN owners o ON o.owner_id = a.owner_id AND a.is_first
 {_CARRIERS}
-{item_rights(ON_MEDIA.format(media_id="a.id"), ON_POSTS.format(post_ids="c.uuids"))}
+{_ITEM_RIGHTS}
 """
 
 DECIDE_MANY_SQL = f"""
@@ -334,7 +362,7 @@ class _Judge:
         if owner_id not in self._owners:
             columns = row[5 : 5 + OWNER_WIDTH]
             self._owners[owner_id] = owner_from(columns)
-        if row[5 + OWNER_WIDTH] or row[-7]:
+        if row[5 + OWNER_WIDTH] or row[-_CARRIER_WIDTH]:
             return self._judge(row)
         # Neither a right of its own nor a post tells it from the owner's other media.
         alike = row[2:5]
@@ -353,9 +381,9 @@ class _Judge:
             owner_id=owner_id,
             state=MediaState(state),
             visibility=Visibility(visibility),
-            carriers=_carriers(row[-7:]),
+            carriers=_carriers(row[-_CARRIER_WIDTH:]),
         )
-        own = item_grants(row[5 + OWNER_WIDTH : -7])
+        own = item_grants(row[5 + OWNER_WIDTH : -_CARRIER_WIDTH])
         return decide(self._viewer, subject, [*grants, *own], self._now, standing or NO_STANDING)
 
 

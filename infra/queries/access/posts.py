@@ -194,7 +194,7 @@ async def judge_post(
     """
     rows = await reads.fetch_all(sql, {**viewer_params(caller, now), **params})
     viewer = viewer_from(caller, rows[0][0])
-    judge = _Judge(_person(viewer) if as_person else viewer, now)
+    judge = _Judge(as_fan(viewer) if as_person else viewer, now)
     return [
         JudgedPost(
             viewer=viewer,
@@ -260,7 +260,7 @@ def open_page(
         Unauthenticated: the account or the session is over.
     """
     viewer = viewer_from(caller, rows[0][0])
-    judge = _Judge(_person(viewer) if as_person else viewer, now)
+    judge = _Judge(as_fan(viewer) if as_person else viewer, now)
     authors: dict[str, Person] = {}
     posts = []
     for row in rows:
@@ -286,7 +286,7 @@ def open_page(
                 ),
                 decision=decision,
                 author=authors[owner_id],
-                media=_carried(row[-1], decision),
+                media=carried_media(row[-1], decision),
                 liked=row[-2],
             )
         )
@@ -345,12 +345,13 @@ class _Judge:
         return decide(self._viewer, open_to_all, (), self._now, standing).hidden
 
 
-def _person(viewer: Viewer) -> Viewer:
+def as_fan(viewer: Viewer) -> Viewer:
+    """The viewer without their office."""
     return Viewer(viewer.user_id, Role.FAN, viewer.country)
 
 
-def _carried(rows: list[list[Any]] | None, decision: Decision) -> tuple[CarriedMedia, ...]:
-    """What is not ready to be shown is there for its owner and staff only."""
+def carried_media(rows: list[list[Any]] | None, decision: Decision) -> tuple[CarriedMedia, ...]:
+    """What `carried` found. What is not ready to be shown is there for its owner and staff only."""
     if not rows:
         return ()
     manages = decision.reason in (Reason.OWNER, Reason.STAFF)

@@ -69,6 +69,31 @@ ORDER BY a.place{order}
 """.encode()
 
 
+def carried(table: str, item: str, *, only: str) -> str:
+    """What `a` carries, as `carried_media` reads it.
+
+    Args:
+        table, item: where that stands, and its column with the id of `a`.
+        only: which renditions `r` to read.
+    """
+    return f"""(
+           SELECT json_agg(json_build_array(
+               m.id, m.kind, m.state, m.width, m.height, m.duration_ms, m.thumbhash, m.title,
+               m.alt_text, (
+                   SELECT json_agg(json_build_array(
+                       r.kind, r.name, r.content_type, r.bucket, r.object_key, r.bytes,
+                       r.width, r.height, r.duration_ms, r.encrypted
+                   ) ORDER BY r.kind, r.name)
+                   FROM renditions r
+                   WHERE r.media_id = m.id AND r.generation = m.published_generation AND {only}
+               )
+           ) ORDER BY c.position)
+           FROM {table} c
+           JOIN media m ON m.id = c.media_id AND m.state NOT IN ('deleted', 'expired')
+           WHERE c.{item} = a.id AND a.media_count > 0
+       )"""
+
+
 def page_sql(chosen: str, *, only: str = _LISTED) -> bytes:
     """The statement that opens what the CTEs of `chosen` name.
 
@@ -82,22 +107,7 @@ SELECT {_DECIDED_BY}, a.body, a.comments_enabled, a.like_count, a.comment_count,
        a.taken_down_at, a.taken_down_reason,
        {PERSON},
        EXISTS (SELECT FROM post_likes l WHERE l.post_id = a.id AND l.user_id = v.id),
-       (
-           SELECT json_agg(json_build_array(
-               m.id, m.kind, m.state, m.width, m.height, m.duration_ms, m.thumbhash, m.title,
-               m.alt_text, (
-                   SELECT json_agg(json_build_array(
-                       r.kind, r.name, r.content_type, r.bucket, r.object_key, r.bytes,
-                       r.width, r.height, r.duration_ms, r.encrypted
-                   ) ORDER BY r.kind, r.name)
-                   FROM renditions r
-                   WHERE r.media_id = m.id AND r.generation = m.published_generation AND {only}
-               )
-           ) ORDER BY pm.position)
-           FROM post_media pm
-           JOIN media m ON m.id = pm.media_id AND m.state NOT IN ('deleted', 'expired')
-           WHERE pm.post_id = a.id AND a.media_count > 0
-       )
+       {carried("post_media", "post_id", only=only)}
 {_GATHERED}
 LEFT JOIN users u ON u.id = a.owner_id AND a.is_first
 ORDER BY a.place

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from domain.charges.states import ChargeKind, ChargeState
 from domain.evidence import ACCESSES_MAX, Access, EvidenceFacts, evidence_for
 from domain.money import Money
-from infra.models import AccessEntry, Charge, Dispute, PostMedia, Unlock, User
+from infra.models import AccessEntry, Charge, Dispute, MessageMedia, PostMedia, Unlock, User
 from infra.models.refunds import AccessedItem
 
 
@@ -48,8 +48,8 @@ def _facts(session: Session, charge: Charge) -> EvidenceFacts:
 
 
 def _accesses(session: Session, charge: Charge) -> list[Access]:
-    """What the fan opened of this creator's since they paid; of an unlock, only the post that
-    it opened and what that carries."""
+    """What the fan opened of this creator's since they paid; of an unlock, only the post or
+    message that it opened and what that carries."""
     wanted = (
         select(AccessEntry)
         .where(
@@ -62,7 +62,10 @@ def _accesses(session: Session, charge: Charge) -> list[Access]:
     )
     if charge.kind == ChargeKind.UNLOCK:
         unlock = session.get_one(Unlock, charge.subject_id)
-        carried = select(PostMedia.media_id).where(PostMedia.post_id == unlock.post_id)
+        carried = union_all(
+            select(PostMedia.media_id).where(PostMedia.post_id == unlock.post_id),
+            select(MessageMedia.media_id).where(MessageMedia.message_id == unlock.message_id),
+        )
         wanted = wanted.where(
             or_(
                 and_(

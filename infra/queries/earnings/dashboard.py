@@ -41,7 +41,8 @@ rights AS (
     SELECT r.fan_id, r.starts_at,
         coalesce(least(r.expires_at, r.revoked_at), 'infinity'::timestamptz) AS ends_at
     FROM viewer v JOIN entitlements r ON r.creator_id = v.id
-    WHERE r.source = 'subscription' AND r.media_id IS NULL AND r.post_id IS NULL
+    WHERE r.source = 'subscription' AND r.media_id IS NULL
+      AND r.post_id IS NULL AND r.message_id IS NULL
 ),
 fans AS (
     SELECT fan_id,

@@ -26,7 +26,8 @@ followed AS (
     SELECT f.creator_id FROM follows f JOIN viewer v ON f.fan_id = v.id
     UNION
     SELECT e.creator_id FROM entitlements e JOIN viewer v ON e.fan_id = v.id
-    WHERE e.media_id IS NULL AND e.post_id IS NULL AND e.starts_at <= %(now)s
+    WHERE e.media_id IS NULL AND e.post_id IS NULL AND e.message_id IS NULL
+      AND e.starts_at <= %(now)s
       AND (e.expires_at IS NULL OR e.expires_at > %(now)s)
       AND (e.revoked_at IS NULL OR e.revoked_at > %(now)s)
 ),

@@ -18,7 +18,7 @@ from domain.accounts import Role
 from domain.errors import Conflict, Invalid
 from domain.media.states import MediaState, Purpose, Visibility
 from domain.posts import PINNED_MAX, Audience, PostState, Terms
-from infra.models import Creator, Media, Post, PostLike, PostMedia, Tier, User
+from infra.models import Creator, Media, MessageMedia, Post, PostLike, PostMedia, Tier, User
 from infra.queries.access.posts import no_such_post
 
 _UNUSABLE = frozenset(
@@ -74,14 +74,14 @@ async def carry_media(
     """
     if len(set(media_ids)) != len(media_ids):
         raise Invalid("A post carries each media once.", code="media_repeated")
-    found = {each.id: each for each in await _lock_media(session, media_ids)}
+    found = {each.id: each for each in await lock_media(session, media_ids)}
     for media_id in media_ids:
         media = found.get(media_id)
         if media is None or media.owner_id != post.creator_id:
             raise Invalid("You have no such media.", code="media_unknown", media_id=media_id)
         _require_fit(media)
-    await _require_not_taken_down(session, media_ids)
-    _require_not_public(found.values(), audience)
+    await require_not_taken_down(session, media_ids)
+    require_not_public(found.values(), audience)
     await session.execute(delete(PostMedia).where(PostMedia.post_id == post.id))
     if media_ids:
         rows = [
@@ -92,8 +92,12 @@ async def carry_media(
     post.media_count = len(media_ids)
 
 
-async def _require_not_taken_down(session: AsyncSession, media_ids: Sequence[str]) -> None:
-    """What staff hid is not shown again in another post."""
+async def require_not_taken_down(session: AsyncSession, media_ids: Sequence[str]) -> None:
+    """What staff hid is not shown again in another post or a message.
+
+    Raises:
+        Conflict: `media_taken_down`.
+    """
     taken_down = (
         select(PostMedia.media_id)
         .join(Post, Post.id == PostMedia.post_id)
@@ -114,10 +118,10 @@ async def require_carried_fit(session: AsyncSession, post: Post, audience: Audie
         Conflict: `media_is_public`.
     """
     ids = await session.scalars(select(PostMedia.media_id).where(PostMedia.post_id == post.id))
-    _require_not_public(await _lock_media(session, ids.all()), audience)
+    require_not_public(await lock_media(session, ids.all()), audience)
 
 
-async def _lock_media(session: AsyncSession, media_ids: Sequence[str]) -> Sequence[Media]:
+async def lock_media(session: AsyncSession, media_ids: Sequence[str]) -> Sequence[Media]:
     """Locked against a change of visibility or a deletion, until the transaction ends."""
     wanted = select(Media).where(Media.id.in_(media_ids)).order_by(Media.id)
     locked = wanted.with_for_update(read=True).execution_options(populate_existing=True)
@@ -142,14 +146,18 @@ def _require_fit(media: Media) -> None:
         )
 
 
-def _require_not_public(media: Iterable[Media], audience: Audience) -> None:
-    """What anybody may see by itself can't be kept for some by a post."""
+def require_not_public(media: Iterable[Media], audience: Audience) -> None:
+    """What anybody may see by itself can't be kept for some by a post or a message.
+
+    Raises:
+        Conflict: `media_is_public`.
+    """
     if audience is Audience.PUBLIC:
         return
     for each in media:
         if each.visibility == Visibility.PUBLIC:
             raise Conflict(
-                "A public media in a post that is not public would be seen by everybody.",
+                "A public media in what is not for everybody would be seen by everybody.",
                 code="media_is_public",
                 media_id=each.id,
             )
@@ -159,8 +167,11 @@ async def require_in_public_posts_only(session: AsyncSession, media_id: str) -> 
     """May a locked media become public?
 
     Raises:
-        Conflict: `media_is_public`; a post that is not public carries it.
+        Conflict: `media_is_public`; a message or a post that is not public carries it.
     """
+    sent = select(MessageMedia.message_id).where(MessageMedia.media_id == media_id).limit(1)
+    if await session.scalar(sent) is not None:
+        raise Conflict("It was sent in a message; everybody would see it.", code="media_is_public")
     closed = (
         select(Post.id)
         .join(PostMedia, PostMedia.post_id == Post.id)

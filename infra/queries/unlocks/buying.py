@@ -17,11 +17,12 @@ from infra.models import Unlock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a fan wants to buy, and with which card."""
+    """What a fan wants to buy, a post or a message, and with which card."""
 
     fan_id: str
     creator_id: str
-    post_id: str
+    post_id: str | None = None
+    message_id: str | None = None
     terms: UnlockTerms
     payment_method_id: str
     at: datetime
@@ -44,6 +45,7 @@ async def begin_unlock(session: AsyncSession, wish: Wish) -> Unlock:
             fan_id=wish.fan_id,
             creator_id=wish.creator_id,
             post_id=wish.post_id,
+            message_id=wish.message_id,
             state=UnlockState.CHARGING.value,
             generation=1,
             created_at=wish.at,
@@ -52,11 +54,13 @@ async def begin_unlock(session: AsyncSession, wish: Wish) -> Unlock:
         .on_conflict_do_nothing(
             # As text: of a predicate with a parameter Postgres can't tell that it is the index's,
             # once the driver has prepared the statement.
-            index_elements=["fan_id", "post_id"],
+            index_elements=["fan_id", "post_id" if wish.post_id else "message_id"],
             index_where=text("state <> 'ended'"),
         )
     )
-    unlock = await live_unlock(session, fan_id=wish.fan_id, post_id=wish.post_id)
+    unlock = await live_unlock(
+        session, fan_id=wish.fan_id, post_id=wish.post_id, message_id=wish.message_id
+    )
     assert unlock is not None, "it was made just now, or was there"
     if UnlockState(unlock.state).may_be_tried:
         for name, value in terms.items():
@@ -67,11 +71,18 @@ async def begin_unlock(session: AsyncSession, wish: Wish) -> Unlock:
     return unlock
 
 
-async def live_unlock(session: AsyncSession, *, fan_id: str, post_id: str) -> Unlock | None:
-    """The purchase of this fan and post that has not ended, locked."""
+async def live_unlock(
+    session: AsyncSession,
+    *,
+    fan_id: str,
+    post_id: str | None = None,
+    message_id: str | None = None,
+) -> Unlock | None:
+    """The purchase of this fan and post, or message, that has not ended, locked."""
+    is_item = Unlock.post_id == post_id if post_id else Unlock.message_id == message_id
     return await session.scalar(
         select(Unlock)
-        .where(Unlock.fan_id == fan_id, Unlock.post_id == post_id, Unlock.state != "ended")
+        .where(Unlock.fan_id == fan_id, is_item, Unlock.state != "ended")
         .with_for_update()
     )
 

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from domain.access import GrantSource
 from domain.charges.states import ChargeState
 from domain.ids import derived_id
+from domain.messages import MessageState
 from domain.posts import PostState
 from domain.unlocks.states import STATE_OF_CHARGE, EndReason, UnlockState
-from infra.models import Charge, Entitlement, Post, Unlock
+from infra.models import Charge, Entitlement, Message, Post, Unlock
 
 
 def right_id(charge_id: str) -> str:
@@ -23,10 +24,10 @@ def right_id(charge_id: str) -> str:
 
 def follow_charge(session: Session, charge: Charge) -> None:
     """Let the purchase stand as its charge does. Paid: the fan gets the right, unless the post
-    is not there to be seen any more; then the money has to go back."""
+    or message is not there to be seen any more; then the money has to go back."""
     unlock = _locked(session, charge.subject_id)
     is_paid = charge.state == ChargeState.PAID
-    if is_paid and not _is_there(session, unlock.post_id):
+    if is_paid and not _is_there(session, unlock):
         unlock.state = UnlockState.REFUNDING.value
         return
     unlock.state = STATE_OF_CHARGE[ChargeState(charge.state)].value
@@ -41,6 +42,7 @@ def follow_charge(session: Session, charge: Charge) -> None:
             fan_id=unlock.fan_id,
             creator_id=unlock.creator_id,
             post_id=unlock.post_id,
+            message_id=unlock.message_id,
             source=GrantSource.UNLOCK.value,
             starts_at=charge.paid_at,
             created_at=charge.paid_at,
@@ -49,8 +51,11 @@ def follow_charge(session: Session, charge: Charge) -> None:
     )
 
 
-def _is_there(session: Session, post_id: str) -> bool:
-    state = session.scalar(select(Post.state).where(Post.id == post_id))
+def _is_there(session: Session, unlock: Unlock) -> bool:
+    if unlock.message_id is not None:
+        sent = select(Message.state).where(Message.id == unlock.message_id)
+        return session.scalar(sent) == MessageState.SENT
+    state = session.scalar(select(Post.state).where(Post.id == unlock.post_id))
     return state == PostState.PUBLISHED
 
 

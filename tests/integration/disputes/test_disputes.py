@@ -70,7 +70,7 @@ def open_post(engine: Engine, sales: Sales, charge: Charge, *, after: timedelta)
                 agent="Firefox",
             )
         )
-        return unlock.post_id
+        return unlock.item_id
 
 
 def test_a_chargeback_holds_the_creators_share_and_says_so(

@@ -17,6 +17,7 @@ from tests.e2e.api.walk import (
     factors,
     gifts,
     media,
+    messages,
     payouts,
     posts,
     refunds,
@@ -29,7 +30,7 @@ from tests.e2e.api.walk.rows import Row
 
 SLICES = (
     *(admin, auth, factors, media, posts, users, creators),
-    *(buying, payouts, earnings, refunds, tiers, subscriptions, gifts, service),
+    *(buying, messages, payouts, earnings, refunds, tiers, subscriptions, gifts, service),
 )
 ROWS: list[Row[Any]] = [row for module in SLICES for row in module.ROWS]
 OPERATIONS = sorted({row.operation for row in ROWS})

@@ -1,0 +1,1 @@
+"""Messages: sent, listed, deleted. What of them is shown goes through the access module."""
