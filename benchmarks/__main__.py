@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import images, ingest, reads, video
+from benchmarks import images, ingest, reads, unlocks, video
 from benchmarks.result import Result
 from benchmarks.table import write_table
 
@@ -30,6 +30,7 @@ SUITES: dict[str, Callable[[int], Sequence[Result]]] = {
     "video": video.run,
     "ingest": ingest.run,
     "reads": reads.run,
+    "unlocks": unlocks.run,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,17 +18,20 @@ UNDER_WAY = ("starting", "checking")
 
 @contextmanager
 def running_stack(
-    run_dir: Path, console: Console, *, with_apps: bool = True
+    run_dir: Path,
+    console: Console,
+    *,
+    with_apps: bool = True,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[Stack, dict[str, str]]]:
     """The stack of a run directory, with its environment.
 
     What `make up` has left running is used and left running; what had to be started is
-    stopped at the end, whatever happens in between.
+    stopped at the end, whatever happens in between. `environ` goes before the process' own.
     """
     signal.signal(signal.SIGTERM, _leave)
-    environ = {"WORKER_MEDIA_SLOTS": "1", **os.environ}
     report = _reporter(console)
-    stack = Stack(run_dir, environ=environ)
+    stack = Stack(run_dir, environ={"WORKER_MEDIA_SLOTS": "1", **os.environ, **(environ or {})})
     try:
         with console.status("starting the stack …"):
             stack.start(report=report)
