@@ -183,7 +183,7 @@ def _peer(environment: Mapping[str, str]) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         for process in processes:
-            process.terminate()
+            process.kill()  # It keeps nothing.
         for process in processes:
             process.wait(timeout=30)
 

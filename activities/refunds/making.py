@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 from temporalio.client import Client
 
@@ -191,24 +191,27 @@ class RefundActivities:
             return list(found)
 
     def _request_for_unlocks(self, session: Session, now: datetime) -> None:
-        """A post that was gone when it was paid for is refunded by itself."""
-        in_vain = session.scalars(
-            select(Charge.id)
+        """A post that was gone when it was paid for is refunded by itself. What Stripe refuses
+        while a dispute is open is asked for again, once that is won."""
+        of_charge = select(func.count()).where(Refund.charge_id == Charge.id)
+        refused = Refund.state == RefundState.REFUSED
+        in_vain = session.execute(
+            select(Charge.id, of_charge.where(refused).scalar_subquery())
             .join(Unlock, Unlock.id == Charge.subject_id)
             .where(
                 Unlock.state == UnlockState.REFUNDING,
                 Charge.state == "paid",
                 Charge.refunded_minor == 0,
                 Charge.disputed_at.is_(None),
-                ~select(Refund.id).where(Refund.charge_id == Charge.id).exists(),
+                of_charge.where(~refused).scalar_subquery() == 0,
             )
             .limit(BATCH)
         )
-        for charge_id in in_vain.all():
+        for charge_id, refusals in in_vain.all():
             refunds.request_refund(
                 session,
                 refunds.NewRefund(
-                    id=derived_id("refund", charge_id, RefundReason.NOT_DELIVERED),
+                    id=derived_id("refund", charge_id, RefundReason.NOT_DELIVERED, str(refusals)),
                     charge_id=charge_id,
                     amount_minor=None,
                     reason=RefundReason.NOT_DELIVERED,

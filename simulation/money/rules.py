@@ -60,8 +60,10 @@ ENDED: dict[str, str] = {
         SELECT id, kind, state FROM charges WHERE state NOT IN ('paid', 'declined', 'canceled')
     """,
     "no unlock is left spinning": """
-        SELECT id, state FROM unlocks WHERE state NOT IN
+        SELECT u.id, u.state FROM unlocks u WHERE u.state NOT IN
             ('unlocked', 'declined', 'canceled', 'ended')
+        AND NOT EXISTS (SELECT FROM charges c
+            WHERE c.subject_id = u.id AND c.disputed_at IS NOT NULL)
     """,
     "no payout is left without an end or a person": """
         SELECT id, state, reason FROM payouts WHERE state NOT IN

@@ -63,6 +63,32 @@ async def test_a_post_that_was_gone_when_it_was_paid_for_is_refunded_by_itself(
     sales.check_books()
 
 
+async def test_what_a_dispute_kept_from_going_back_goes_back_once_it_is_won(
+    sales: Sales, refunding: RefundActivities, engine: Engine, fan: User, temporal_client: Client
+) -> None:
+    charge = sales.sell(fan)
+    with transaction(engine) as session:
+        session.execute(
+            update(Unlock)
+            .where(Unlock.id == charge.subject_id)
+            .values(state=UnlockState.REFUNDING.value)
+        )
+    await sweep(refunding, sales.now)
+    with transaction(engine) as session:
+        session.execute(
+            update(Refund).values(
+                state="refused", refused_code="charge_disputed", closed_at=sales.now
+            )
+        )
+    for minutes in (5, 10):
+        await sweep(refunding, sales.now + minutes * MINUTE)
+    with transaction(engine) as session:
+        states = session.scalars(select(Refund.state).order_by(Refund.created_at)).all()
+        again = session.scalars(select(Refund.id).where(Refund.state == "requested")).one()
+    assert states == ["refused", "requested"]
+    await end_run(temporal_client, again)
+
+
 @pytest.mark.parametrize(("days", "forgotten"), [(539, 0), (541, 1)])
 async def test_accesses_that_no_dispute_can_ask_for_any_more_are_forgotten(
     sales: Sales,
