@@ -49,7 +49,7 @@ install: .venv/installed ## Make .venv, and install ffmpeg and clamd if they are
 # --- the platform ------------------------------------------------------------------------
 
 .PHONY: demo up down status corpus
-demo: install ## Start everything, ingest real media, show it, stop
+demo: install ## Start everything, ingest real media, move money, show it, stop
 	@$(PY) -m devstack.demo
 
 up: install ## Start the stack and leave it running

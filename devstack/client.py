@@ -86,13 +86,19 @@ class ApiClient:
         await self._api.aclose()
         await self._storage.aclose()
 
-    async def call(self, method: str, path: str, body: JsonObject | None = None) -> Any:
+    async def call(
+        self, method: str, path: str, body: JsonObject | None = None, *, key: str | None = None
+    ) -> Any:
         """One call; JSON out.
+
+        Args:
+            key: for routes that need an `Idempotency-Key`.
 
         Raises:
             Problem: any answer from 400 on.
         """
-        answer = await self._api.request(method, path, json=body)
+        headers = {"idempotency-key": key} if key else None
+        answer = await self._api.request(method, path, json=body, headers=headers)
         if answer.status_code >= 400:
             raise Problem(answer.status_code, answer.json())
         return answer.json() if answer.content else None

@@ -1,1 +1,1 @@
-"""`make demo`: the main job on real media, told step by step, each step checked."""
+"""`make demo`: the main job on real media, then money, told step by step, each step checked."""

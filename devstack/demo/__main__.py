@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from devstack.demo import people, scenes
+from devstack.demo import books, buying, giving_back, payouts, people, scenes
 from devstack.demo.scenes import Stage
 from devstack.part import PartFailed
 from devstack.ports import NoFreePort
@@ -28,11 +28,22 @@ SCENES: tuple[tuple[str, Callable[[Stage], Awaitable[str]]], ...] = (
     ("Mia, Tom and Sam register; Mia becomes a creator", people.come_and_apply),
     ("Mia uploads a video and two photos, straight to storage", scenes.upload_and_watch),
     ("Mia posts, for subscribers and for sale", people.post_and_sell),
-    ("Tom, who has paid, plays the video; Sam, who has not, can't", scenes.play_as_viewers),
+    (
+        "Tom, who was given a right, plays the video; Sam, who has none, can't",
+        scenes.play_as_viewers,
+    ),
     ("Tom's right ends, and with it playback", scenes.revoke_and_refuse),
     ("An infected file and a decompression bomb are refused", scenes.refuse_bad_files),
     ("A media worker is killed in the middle of a transcode", scenes.kill_a_worker),
     ("Mia deletes a photo everywhere", scenes.delete_everything),
+    ("Mia sells a month and a picture", buying.open_shop),
+    ("Tom subscribes, and his bank asks him first", buying.subscribe),
+    ("Sam's card is declined", buying.be_declined),
+    ("With another card Sam buys the picture, and tips", buying.buy_and_tip),
+    ("Mia is paid out", payouts.pay_out),
+    ("Sam gets his money back, and loses the picture", giving_back.refund),
+    ("A purchase is disputed, and the dispute lost", giving_back.dispute),
+    ("Our books, and Stripe's", books.compare),
 )
 
 

@@ -1,4 +1,4 @@
-"""Rights for the demo's viewers, until money gives them."""
+"""Rights that whoever runs the platform gives and takes, without money."""
 
 from __future__ import annotations
 

@@ -45,6 +45,10 @@ class Stage:
     """Who has come so far, by their names in the story."""
     media: dict[str, str] = field(default_factory=dict)
     """Media ids by what they are in the story."""
+    posts: dict[str, JsonObject] = field(default_factory=dict)
+    """Posts by what they are in the story."""
+    tier_id: str = ""
+    """What Mia sells by the month."""
     outcomes: list[tuple[str, str, str]] = field(default_factory=list)
     """`(title, result, media id)` for the table at the end."""
 
@@ -117,7 +121,7 @@ def _described(media: JsonObject) -> str:
 
 
 async def play_as_viewers(stage: Stage) -> str:
-    """A paying viewer plays the video; a stranger is shown what would open it, and no more."""
+    """A viewer with a right plays the video; a stranger is shown what would open it, no more."""
     video = stage.media["video"]
     grant(stage.settings, fan=stage.tom, creator=stage.mia)
     async with stage.client(stage.tom) as tom, stage.client(stage.sam) as sam:
