@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from activities.errors import typed_failures
 from activities.refunds.taxes import reverse_tax
 from domain.disputes import Answer, AnswerPolicy, DisputeState, EvidencePolicy
-from domain.errors import StepBlocked
+from domain.errors import StepBlocked, Unavailable
 from domain.ids import dispute_workflow_id
 from domain.ledger.accounts import OwnerType
 from infra.db import transaction
@@ -89,6 +89,7 @@ class DisputeActivities:
         )
 
     def _apply(self, said: objects.Dispute, at: datetime) -> DisputeLook:
+        self._wait_for_charge(said)
         when = Occasion(at, dispute_workflow_id(said.id), self._fee_borne_by)
         with transaction(self._engine) as session:
             followed = disputes.apply_dispute(session, said, when)
@@ -99,6 +100,25 @@ class DisputeActivities:
             self._report_tax(followed, at)
         log.info("dispute", dispute=said.id, state=look.state.value)
         return look
+
+    def _wait_for_charge(self, said: objects.Dispute) -> None:
+        """A dispute may be heard of before the payment that it is about.
+
+        Raises:
+            Unavailable: `disputed_charge_open`.
+        """
+        with transaction(self._engine) as session:
+            if disputes.disputed_charge_id(session, said) or said.payment_intent is None:
+                return
+        intent = self._gateway.retrieve_payment_intent(said.payment_intent)
+        with transaction(self._engine) as session:
+            if disputes.is_being_taken(session, intent):
+                raise Unavailable(
+                    "A payment is disputed that is not written down yet.",
+                    code="disputed_charge_open",
+                    dispute=said.id,
+                    payment_intent=intent.id,
+                )
 
     def _report_tax(self, followed: Followed, at: datetime) -> None:
         """Have Stripe report that the tax of what was lost went back; no more than was left."""

@@ -50,6 +50,14 @@ class Sales:
 
     def sell(self, fan: User, amount_minor: int = 1_000, *, card: str = "pm_card_visa") -> Charge:
         """One post, unlocked."""
+        outcome = self.taker.take(self.order(fan, amount_minor, card=card), follow_charge)
+        assert outcome.state is ChargeState.PAID, outcome
+        return self.charge(outcome.charge_id)
+
+    def order(
+        self, fan: User, amount_minor: int = 1_000, *, card: str = "pm_card_visa"
+    ) -> ChargeOrder:
+        """To take the money for a post that the fan has asked for."""
         method = self.give_card(fan, card)
         post = write_post(
             self.engine, self.creator, audience="paid", price_minor=amount_minor, currency="USD"
@@ -69,25 +77,20 @@ class Sales:
         )
         with transaction(self.engine) as session:
             session.add(unlock)
-        outcome = self.taker.take(
-            ChargeOrder(
-                kind=ChargeKind.UNLOCK,
-                subject_id=unlock.id,
-                step="charge",
-                generation=1,
-                fan_id=fan.id,
-                creator_id=self.creator.id,
-                amount_minor=amount_minor,
-                currency="USD",
-                payment_method_id=method.id,
-                off_session=False,
-                workflow_id=f"unlock:{fan.id}:{post.id}",
-                at=self.now,
-            ),
-            follow_charge,
+        return ChargeOrder(
+            kind=ChargeKind.UNLOCK,
+            subject_id=unlock.id,
+            step="charge",
+            generation=1,
+            fan_id=fan.id,
+            creator_id=self.creator.id,
+            amount_minor=amount_minor,
+            currency="USD",
+            payment_method_id=method.id,
+            off_session=False,
+            workflow_id=f"unlock:{fan.id}:{post.id}",
+            at=self.now,
         )
-        assert outcome.state is ChargeState.PAID, outcome
-        return self.charge(outcome.charge_id)
 
     def charge(self, charge_id: str) -> Charge:
         with transaction(self.engine) as session:

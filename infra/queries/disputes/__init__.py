@@ -6,6 +6,18 @@ transaction.
 
 from infra.queries.disputes.deciding import decide
 from infra.queries.disputes.evidence import keep_evidence
-from infra.queries.disputes.following import apply_dispute, dispute_by_stripe_id
+from infra.queries.disputes.following import (
+    apply_dispute,
+    dispute_by_stripe_id,
+    disputed_charge_id,
+    is_being_taken,
+)
 
-__all__ = ["apply_dispute", "decide", "dispute_by_stripe_id", "keep_evidence"]
+__all__ = [
+    "apply_dispute",
+    "decide",
+    "dispute_by_stripe_id",
+    "disputed_charge_id",
+    "is_being_taken",
+    "keep_evidence",
+]

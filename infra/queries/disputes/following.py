@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import false, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from domain.charges.states import ChargeState
 from domain.disputes import BalanceLine, DisputeState, Moved, after_news, read_balance, state_of
 from domain.errors import Conflict, StepBlocked, Unavailable
 from domain.ids import derived_id
@@ -49,6 +50,25 @@ def dispute_by_stripe_id(session: Session, stripe_dispute_id: str) -> Dispute | 
     )
 
 
+def disputed_charge_id(session: Session, said: objects.Dispute) -> str | None:
+    """The charge of ours that is disputed; None where none is written down as paid so."""
+    return session.scalar(select(Charge.id).where(Charge.stripe_charge_id == said.charge))
+
+
+def is_being_taken(session: Session, intent: objects.PaymentIntent) -> bool:
+    """Whether a charge of ours has this payment made and has not heard yet how it went.
+
+    A bank may dispute within the second. Whoever took the money may have died before writing it
+    down; then only the payment itself says whose it is.
+    """
+    is_ours = intent.metadata.get("op_kind") == "charge"
+    by_metadata = Charge.id == intent.op_id if is_ours else false()
+    state = session.scalar(
+        select(Charge.state).where(or_(Charge.payment_intent_id == intent.id, by_metadata))
+    )
+    return state is not None and not ChargeState(state).is_final
+
+
 def apply_dispute(session: Session, said: objects.Dispute, when: Occasion) -> Followed:
     """Write down what Stripe says of a dispute now. Again, or late, it changes nothing.
 
@@ -58,7 +78,7 @@ def apply_dispute(session: Session, said: objects.Dispute, when: Occasion) -> Fo
         Unavailable: `dispute_not_booked`; it is decided, and Stripe's balance does not say so
             yet.
     """
-    charge_id = session.scalar(select(Charge.id).where(Charge.stripe_charge_id == said.charge))
+    charge_id = disputed_charge_id(session, said)
     if charge_id is None:
         raise StepBlocked(
             "A payment is disputed that was not taken here.",

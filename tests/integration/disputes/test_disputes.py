@@ -6,17 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 from temporalio.exceptions import ApplicationError
 
 from activities.disputes import DisputeActivities
 from activities.refunds import RefundActivities
 from devstack.stripe import Fault, LocalStripe
+from devstack.stripe import disputes as banks
+from devstack.stripe.taking import authenticated
 from domain.disputes import Answer, DisputeState
 from domain.errors import Conflict
 from domain.ledger.accounts import AccountKind
 from infra.db import transaction
 from infra.models import AccessEntry, Charge, Dispute, Mail, Unlock, User
 from infra.queries import disputes
+from infra.queries.unlocks.effects import follow_charge
 from infra.settings import Settings
 from infra.stripe.gateway import StripeGateway
 from tests.harness.sales import Sales
@@ -324,6 +328,51 @@ def test_a_dispute_of_a_payment_that_was_not_taken_here_is_for_a_person(
     with pytest.raises(ApplicationError) as caught:
         look(following, sales, dispute_id)
     assert caught.value.details[0] == "dispute_of_unknown_charge"
+
+
+def test_a_dispute_that_is_heard_of_before_its_payment_waits_for_that(
+    sales: Sales, following: DisputeActivities, fan: User
+) -> None:
+    """The worker took the money and died; the bank was faster than whoever takes its place."""
+    order = sales.order(fan)
+
+    def die(_session: Session, _charge: Charge) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sales.taker.take(order, die)
+    dispute_id = disputed_at_once(sales)
+    assert waits_for_its_charge(following, sales, dispute_id)
+    sales.taker.take(order, follow_charge)
+    assert look(following, sales, dispute_id).state is S.NEEDS_RESPONSE
+    sales.check_books()
+
+
+def test_a_dispute_of_what_the_fan_has_just_confirmed_waits_for_that(
+    sales: Sales, following: DisputeActivities, fan: User
+) -> None:
+    order = sales.order(fan, card="pm_card_authenticationRequired")
+    asked = sales.taker.take(order, follow_charge)
+    intent_id = sales.charge(asked.charge_id).payment_intent_id
+    assert intent_id is not None
+    authenticated(sales.local.scope(), intent_id, passed=True)
+    dispute_id = disputed_at_once(sales)
+    assert waits_for_its_charge(following, sales, dispute_id)
+    sales.taker.look(asked.charge_id, sales.now, follow_charge)
+    assert look(following, sales, dispute_id).state is S.NEEDS_RESPONSE
+    sales.check_books()
+
+
+def disputed_at_once(sales: Sales) -> str:
+    scope = sales.local.scope()
+    [held] = scope.all("charge")
+    return str(banks.open_dispute(scope, held, reason="fraudulent", inquiry=False)["id"])
+
+
+def waits_for_its_charge(following: DisputeActivities, sales: Sales, dispute_id: str) -> bool:
+    with pytest.raises(ApplicationError) as caught:
+        look(following, sales, dispute_id)
+    return caught.value.details[0] == "disputed_charge_open" and not caught.value.non_retryable
 
 
 def test_access_entries_are_never_changed(engine: Engine, sales: Sales, fan: User) -> None:
