@@ -44,6 +44,11 @@ class Rule(StrEnum):
     AMOUNTS_DIFFER = "amounts_differ"
 
 
+MAY_BE_LATE = frozenset({Rule.NOT_IN_LEDGER, Rule.AMOUNTS_DIFFER})
+"""The ledger may still hear of it: after an outage, runs and sweeps catch up by themselves. What
+breaks any other rule stays as it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Break:
     """A rule that does not hold, and of what. Amounts in minor units, where there are any."""

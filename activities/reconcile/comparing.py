@@ -14,7 +14,7 @@ from temporalio.client import Client
 
 from activities.errors import typed_failures
 from domain.errors import StepBlocked
-from domain.reconcile import Break, Rule, report
+from domain.reconcile import MAY_BE_LATE, Break, Rule, report
 from infra.db import transaction
 from infra.models import Charge
 from infra.queries import charges, refunds
@@ -78,6 +78,8 @@ class ReconcileActivities:
             fees_recorded=fees,
             refunds_adopted=len(adopted),
             disputes_followed=len(unheard),
+            may_be_late=bool(found.breaks)
+            and all(each.rule in MAY_BE_LATE for each in found.breaks),
         )
 
     @implements(steps.stop_for_breaks)

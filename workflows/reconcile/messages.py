@@ -24,3 +24,5 @@ class ReconcileReport:
     fees_recorded: int = 0
     refunds_adopted: int = 0
     disputes_followed: int = 0
+    may_be_late: bool = False
+    """Whether all that differs may be right once runs and sweeps have caught up."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -15,6 +17,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.reconcile.messages import ReconcileReport, ReconcileStep
 
 STEP = "reconcile"
+CATCHING_UP = timedelta(hours=1)
+"""After which what was only late has come: runs and sweeps catch up with an outage on their own.
+What differs still, a person has to see."""
 
 
 @workflow.defn
@@ -26,6 +31,7 @@ class Reconcile(Operated):
     def __init__(self) -> None:
         super().__init__("reconciliation", "all")
         self._table = ""
+        self._has_waited = False
 
     @workflow.run
     async def run(self) -> ReconcileReport | None:
@@ -43,6 +49,18 @@ class Reconcile(Operated):
             workflow.set_current_details(f"{attention_text(blocked)}\n\n{self._table}")
 
     async def _compare(self) -> ReconcileReport:
+        found = await self._compare_once()
+        if found.may_be_late and not self._has_waited:
+            self._has_waited = True
+            await workflow.sleep(
+                CATCHING_UP, summary=OperatorText("Until what may be only late has come")
+            )
+            found = await self._compare_once()
+        if found.breaks:
+            await perform(steps.stop_for_breaks, found, queue=Queue.MONEY, policy=policies.RECORD)
+        return found
+
+    async def _compare_once(self) -> ReconcileReport:
         found = await perform(
             steps.compare_books,
             ReconcileStep(workflow.now()),
@@ -54,6 +72,4 @@ class Reconcile(Operated):
         workflow.set_current_details(
             OperatorText(f"{found.sources_checked} sources compared, {found.breaks} differ.")
         )
-        if found.breaks:
-            await perform(steps.stop_for_breaks, found, queue=Queue.MONEY, policy=policies.RECORD)
         return found

@@ -120,7 +120,7 @@ async def test_a_dispute_that_nobody_told_of_is_reported_and_followed(
 ) -> None:
     dispute_id = sales.dispute(sales.sell(fan))
     report = await reconcile(reconciling, sales)
-    assert (report.breaks, report.disputes_followed) == (1, 1)
+    assert (report.breaks, report.disputes_followed, report.may_be_late) == (1, 1, True)
     assert kept(engine) == [("not_in_ledger", dispute_id)]
     await temporal_client.get_workflow_handle(f"dispute:{dispute_id}").terminate()
 
@@ -147,7 +147,7 @@ async def test_what_the_ledger_alone_knows_is_reported(
             at=sales.now,
         )
     report = await reconcile(reconciling, sales)
-    assert report.breaks == 2
+    assert (report.breaks, report.may_be_late) == (2, False)
     assert set(kept(engine)) == {
         ("amounts_differ", str(charge.stripe_charge_id)),
         ("not_at_stripe", "ch_made_up"),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.workflows.reconcile.runs import Handle, ReconcileRun, reconcile_run, skipping_time
 from workflows.attention import OperatorChoice
-from workflows.reconcile.reconcile import STEP, Reconcile
+from workflows.reconcile.reconcile import CATCHING_UP, STEP, Reconcile
 
 HISTORIES = Path(__file__).parent / "histories"
 
@@ -29,13 +29,36 @@ async def agree(run: ReconcileRun) -> Handle:
 
 
 async def heal(run: ReconcileRun) -> Handle:
-    """What differed was only late: the operator has it compared again."""
+    """What differed was put right by a person, who has it compared again."""
     run.books.breaks = 2
     handle = await run.start()
     await run.waiting(handle)
     run.books.breaks = 0
     await handle.execute_update(Reconcile.retry_step, OperatorChoice(STEP, "ops"))
     assert await handle.result() is not None
+    return handle
+
+
+async def come_late(run: ReconcileRun) -> Handle:
+    """After an outage the ledger catches up by itself; nobody is asked."""
+    run.books.breaks, run.books.may_be_late, run.books.comes_late = 2, True, True
+    handle = await run.start()
+    found = await handle.result()
+    assert found is not None
+    assert found.breaks == 0
+    return handle
+
+
+async def stay(run: ReconcileRun) -> Handle:
+    """What may have been late does not come, not even while the operator is there."""
+    run.books.breaks, run.books.may_be_late = 2, True
+    handle = await run.start()
+    await run.environment.sleep(CATCHING_UP)
+    await run.waiting(handle)
+    await handle.execute_update(Reconcile.retry_step, OperatorChoice(STEP, "ops"))
+    await run.waiting(handle)
+    await handle.execute_update(Reconcile.skip_step, OperatorChoice(STEP, "ops", "known"))
+    assert await handle.result() is None
     return handle
 
 
@@ -52,6 +75,8 @@ BRANCHES: dict[str, Callable[[ReconcileRun], Awaitable[Handle]]] = {
     "agreed": agree,
     "healed": heal,
     "skipped": skip,
+    "late": come_late,
+    "stayed": stay,
 }
 
 

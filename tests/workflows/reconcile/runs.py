@@ -31,13 +31,20 @@ Handle = WorkflowHandle[Reconcile, ReconcileReport | None]
 @dataclass
 class ScriptedBooks:
     breaks: int = 0
+    may_be_late: bool = False
+    comes_late: bool = False
+    """Whether what may be late is there the second time."""
     comparisons: int = 0
 
     @implements(steps.compare_books)
     async def compare_books(self, step: ReconcileStep) -> ReconcileReport:
         self.comparisons += 1
         table = "| amounts_differ | ch_1 |" if self.breaks else ""
-        return ReconcileReport(step.at.isoformat(), 3, self.breaks, table)
+        report = ReconcileReport(
+            step.at.isoformat(), 3, self.breaks, table, may_be_late=self.may_be_late
+        )
+        self.breaks = 0 if self.comes_late else self.breaks
+        return report
 
     @implements(steps.stop_for_breaks)
     async def stop_for_breaks(self, report: ReconcileReport) -> None:
