@@ -88,6 +88,9 @@ def _play_many(
 
     result = simulate(open_scene, seeds, given.steps, processes=given.processes, report=report)
     print(f"\r{_line(world, result, len(seeds))}")
+    print(
+        ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result.summary().items())
+    )
     print(", ".join(f"{name} {count}" for name, count in sorted(result.counts.items())))
     for failure in result.failures:
         print(f"\n{told(failure)} WORLD={world}")

@@ -38,12 +38,29 @@ class Result:
         if outcome.broken is not None:
             self.failures.append(outcome)
 
+    def summary(self) -> dict[str, int]:
+        """What a simulation is for, of all its seeds: how much was done, how much was done to it,
+        and by how many minor units the ledger and Stripe differ in the end."""
+        return {
+            "charges": self._sum("charges "),
+            "faults_injected": self._sum(
+                *("stripe: ", "temporal: ", "webhooks lost", "webhooks unheard", "fault: cut")
+            ),
+            "kills": self._sum("deaths "),
+            "duplicates": self._sum("webhooks heard twice", "fault: twice"),
+            "drift_minor": self.counts["drift_minor"],
+        }
+
+    def _sum(self, *beginnings: str) -> int:
+        return sum(count for name, count in self.counts.items() if name.startswith(beginnings))
+
     def facts(self) -> dict[str, Any]:
         """As JSON takes them."""
         return {
             "seeds": self.seeds,
             "steps": self.steps,
             "seconds": round(self.seconds, 1),
+            **self.summary(),
             "counts": dict(sorted(self.counts.items())),
             "failures": [
                 {

@@ -122,11 +122,30 @@ def _doubled(stripe: LocalStripe) -> list[Break]:
     return [Break("nothing is made twice at Stripe", "\n".join(doubled))] if doubled else []
 
 
-def _differing(held: dict[str, int], stripe: LocalStripe) -> list[Break]:
+def charges_by_state(parts: Parts) -> dict[str, int]:
+    with transaction(parts.engine) as session:
+        rows = session.execute(text("SELECT state, count(*) FROM charges GROUP BY state"))
+        return {state: int(count) for state, count in rows}
+
+
+def drift_minor(parts: Parts) -> int:
+    """By how much the ledger and Stripe differ, source by source, without regard to the sign."""
+    with transaction(parts.engine) as session:
+        held = held_for_us(session)
+    there = _there(parts.way.stripe)
+    return sum(abs(held.get(ref, 0) - there.get(ref, 0)) for ref in held.keys() | there.keys())
+
+
+def _there(stripe: LocalStripe) -> dict[str, int]:
     there: defaultdict[str, int] = defaultdict(int)
     for each in stripe.scope().all("balance_transaction"):
         if each["type"] not in ("payout", "payout_failure", "topup"):
             there[each["source"]] += each["net"]
+    return there
+
+
+def _differing(held: dict[str, int], stripe: LocalStripe) -> list[Break]:
+    there = _there(stripe)
     facts = [
         f"{ref}: {held.get(ref, 0)} in the ledger, {there.get(ref, 0)} at Stripe"
         for ref in sorted(held.keys() | there.keys())

@@ -37,6 +37,8 @@ ENDPOINTS = (
 
 
 class MoneyScene:
+    way_to_stripe = WayToStripe
+
     def __init__(self, database: ProcessDatabase) -> None:
         self.database = database
 
@@ -50,7 +52,7 @@ class MoneyScene:
         local = LocalStripe(
             now=int(BEGAN.timestamp()), seed=str(seed), config=Config(endpoints=ENDPOINTS)
         )
-        way = WayToStripe(local, temporal.clock, counts)
+        way = self.way_to_stripe(local, temporal.clock, counts)
         async_engine = make_async_engine(settings)
         try:
             cast = hire(engine, Browser(way), seed, BEGAN)

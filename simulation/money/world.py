@@ -21,7 +21,13 @@ from infra.ids import ids_drawn_by
 from simulation.money.acts import ACTS
 from simulation.money.parts import Parts
 from simulation.money.picks import Picks, drawn
-from simulation.money.rules import always_broken, runs_waiting, settled_broken
+from simulation.money.rules import (
+    always_broken,
+    charges_by_state,
+    drift_minor,
+    runs_waiting,
+    settled_broken,
+)
 from simulation.money.stripe import FAULTS
 from simulation.money.webhooks import hear
 from simulation.temporal import Death, Lost
@@ -155,6 +161,10 @@ class MoneyWorld:
     async def check(self, *, settled: bool) -> list[Break]:
         broken = always_broken(self.parts) if self._touched else []
         self._touched = False
+        if settled:
+            for state, count in charges_by_state(self.parts).items():
+                self.counts[f"charges {state}"] += count
+            self.counts["drift_minor"] += drift_minor(self.parts)
         if settled and not broken:
             broken = settled_broken(self.parts)
         return [Break(each.rule, f"{each.facts}\n{self._troubles()}") for each in broken]
