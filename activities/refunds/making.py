@@ -191,27 +191,30 @@ class RefundActivities:
             return list(found)
 
     def _request_for_unlocks(self, session: Session, now: datetime) -> None:
-        """A post that was gone when it was paid for is refunded by itself. What Stripe refuses
-        while a dispute is open is asked for again, once that is won."""
+        """What was gone when it was paid for is refunded by itself, or what is left of it. What
+        Stripe refuses while a dispute is open is asked for again, once that is won."""
         of_charge = select(func.count()).where(Refund.charge_id == Charge.id)
-        refused = Refund.state == RefundState.REFUSED
+        # One that failed is paid back by hand.
+        counts = of_charge.where(
+            Refund.state.in_([RefundState.REQUESTED, RefundState.PENDING, RefundState.FAILED])
+        )
         in_vain = session.execute(
-            select(Charge.id, of_charge.where(refused).scalar_subquery())
+            select(Charge.id, of_charge.scalar_subquery())
             .join(Unlock, Unlock.id == Charge.subject_id)
             .where(
                 Unlock.state == UnlockState.REFUNDING,
                 Charge.state == "paid",
-                Charge.refunded_minor == 0,
+                Charge.refunded_minor < Charge.amount_minor,
                 Charge.disputed_at.is_(None),
-                of_charge.where(~refused).scalar_subquery() == 0,
+                counts.scalar_subquery() == 0,
             )
             .limit(BATCH)
         )
-        for charge_id, refusals in in_vain.all():
+        for charge_id, before in in_vain.all():
             refunds.request_refund(
                 session,
                 refunds.NewRefund(
-                    id=derived_id("refund", charge_id, RefundReason.NOT_DELIVERED, str(refusals)),
+                    id=derived_id("refund", charge_id, RefundReason.NOT_DELIVERED, str(before)),
                     charge_id=charge_id,
                     amount_minor=None,
                     reason=RefundReason.NOT_DELIVERED,

@@ -89,6 +89,26 @@ async def test_what_a_dispute_kept_from_going_back_goes_back_once_it_is_won(
     await end_run(temporal_client, again)
 
 
+async def test_of_what_went_back_in_part_the_rest_follows(
+    sales: Sales, refunding: RefundActivities, engine: Engine, fan: User, temporal_client: Client
+) -> None:
+    charge = sales.sell(fan)
+    part = sales.ask_refund(charge, amount_minor=100)
+    refunding.send_refund(RefundStep(part.id, sales.now))
+    with transaction(engine) as session:
+        session.execute(
+            update(Unlock)
+            .where(Unlock.id == charge.subject_id)
+            .values(state=UnlockState.REFUNDING.value)
+        )
+    for minutes in (0, 3):
+        await sweep(refunding, sales.now + minutes * MINUTE)
+    with transaction(engine) as session:
+        [rest] = session.scalars(select(Refund).where(Refund.id != part.id)).all()
+    assert rest.amount_minor == charge.amount_minor - 100
+    await end_run(temporal_client, rest.id)
+
+
 @pytest.mark.parametrize(("days", "forgotten"), [(539, 0), (541, 1)])
 async def test_accesses_that_no_dispute_can_ask_for_any_more_are_forgotten(
     sales: Sales,
