@@ -21,6 +21,8 @@ from infra.stripe.objects import Event
 
 TOLERANCE = timedelta(seconds=300)
 """How old, or how far ahead, a signature may be; Stripe's own default."""
+TIME_DIGITS_MAX = 12
+"""Of a signature's seconds. Longer ones are near no clock, and overflow a float."""
 
 
 def verified_event(
@@ -49,6 +51,8 @@ def _is_signed(body: bytes, signature: str, *, secrets: Sequence[SecretStr], at:
     times = [value for name, _, value in pairs if name == "t"]
     given = [value for name, _, value in pairs if name == "v1"]
     if len(times) != 1 or not times[0].isascii() or not times[0].isdecimal():
+        return False
+    if len(times[0]) > TIME_DIGITS_MAX:
         return False
     if abs(at.timestamp() - int(times[0])) > TOLERANCE.total_seconds():
         return False

@@ -106,3 +106,10 @@ def test_what_is_signed_and_no_event_is_said_to_be_none(body: bytes) -> None:
     with pytest.raises(Invalid) as raised:
         accept(f"t={seconds},v1={mac}", body)
     assert raised.value.code == "event_unreadable"
+
+
+@pytest.mark.parametrize("digits", [12, 400, 5_000])
+def test_a_time_of_any_length_is_refused_and_nothing_else(digits: int) -> None:
+    with pytest.raises(Invalid) as refused:
+        accept(f"t={'9' * digits},v1=00")
+    assert refused.value.code == "signature_refused"
