@@ -168,7 +168,7 @@ def _ask_for_upgrade(
     """A trial goes on in the higher tier for nothing; what is paid owes the difference."""
     cost = 0
     if state_of(subscription) is _S.ACTIVE:
-        cost = upgrade_cost_minor(subscription, offer, at=at)
+        cost = upgrade_cost_minor(session, subscription, offer, at=at)
     card = subscription.payment_method_id or default_card(session, subscription.fan_id)
     if card is None and offer.plan.price_minor > 0:
         raise Conflict("Add a card first.", code="card_missing")
@@ -178,10 +178,13 @@ def _ask_for_upgrade(
     subscription.upgrade_cost_minor = cost
 
 
-def upgrade_cost_minor(subscription: Subscription, offer: Offered, *, at: datetime) -> int:
-    """What the rest of the running period costs more in a higher tier. A promo code counts for
-    it as it counts for the period."""
-    plan = replace(offer.plan, discount=discount_of(subscription))
+def upgrade_cost_minor(
+    session: Session, subscription: Subscription, offer: Offered, *, at: datetime
+) -> int:
+    """What the rest of the running period costs more in a higher tier. A promo code that is for
+    that tier too counts for it as it counts for the period."""
+    discount = discount_of(session, subscription, tier_id=offer.tier.id)
+    plan = replace(offer.plan, discount=discount)
     months_before = subscription.months_begun - subscription.months
     price = price_of_period(plan, months_before=max(months_before, 0))
     due = upgrade_now(

@@ -17,6 +17,7 @@ from infra.queries.subscriptions.effects import (
     decline_without_card,
     fail_upgrade,
     period_step,
+    plan_upgrade,
     start_or_renew,
     upgrade_step,
 )
@@ -46,6 +47,8 @@ def begin_next_period(
 ) -> Due | None:
     """What the next period of a locked subscription costs; None: that is settled already,
     because it costs nothing or there is no card."""
+    if subscription.upgrade_tier_id is not None:
+        plan_upgrade(subscription, at=at)
     price = next_period_price(session, subscription, rules)
     if price.is_free:
         start_or_renew(session, subscription, paid_minor=0, at=at, rules=rules)

@@ -266,6 +266,18 @@ def change_tier_now(
     set_access(session, subscription, at=at, rules=rules)
 
 
+def plan_upgrade(subscription: Subscription, *, at: datetime) -> None:
+    """Let an upgrade that its period ended before come with the next one. What it would have
+    cost was for the rest of that period, and there is none: the next one is paid in full."""
+    tier_id = subscription.upgrade_tier_id
+    assert tier_id is not None
+    subscription.next_tier_id = tier_id
+    subscription.next_price_minor = subscription.upgrade_price_minor
+    subscription.next_bundle_bps = subscription.upgrade_bundle_bps
+    drop_upgrade(subscription)
+    note(subscription, EventKind.TIER_CHANGE_PLANNED, at, tier_id=tier_id)
+
+
 def drop_upgrade(subscription: Subscription) -> None:
     """An upgrade that was made, or came to nothing; the next one has another charge."""
     subscription.upgrades += 1

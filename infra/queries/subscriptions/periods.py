@@ -12,16 +12,22 @@ from domain.subscriptions.pricing import PeriodPrice, Plan, price_of_period
 from domain.subscriptions.promos import Discount, PromoDuration, PromoKind
 from domain.subscriptions.rules import Rules
 from domain.subscriptions.states import SubscriptionState
-from infra.models import Subscription
+from infra.models import PromoCode, Subscription
 from infra.queries.subscriptions.giving import set_access
 from infra.queries.subscriptions.prices import renewal_price
 from infra.queries.subscriptions.rows import move_to, state_of
 from infra.queries.tiers.promos import use_promo
 
 
-def discount_of(subscription: Subscription) -> Discount | None:
-    """What the promo code takes off, as it was when it was redeemed."""
+def discount_of(session: Session, subscription: Subscription, *, tier_id: str) -> Discount | None:
+    """What the promo code takes off in this tier, as it was when it was redeemed.
+
+    A code for one tier takes nothing off another: who goes there pays its price.
+    """
     if subscription.promo_kind is None:
+        return None
+    promo = session.get_one(PromoCode, subscription.promo_code_id)
+    if promo.tier_id not in (None, tier_id):
         return None
     assert subscription.promo_value is not None and subscription.promo_duration is not None
     return Discount(
@@ -34,6 +40,7 @@ def discount_of(subscription: Subscription) -> Discount | None:
 
 def next_plan(session: Session, subscription: Subscription, rules: Rules) -> Plan:
     """On which terms the next period would begin: a planned tier, and a price that counts then."""
+    tier_id = subscription.next_tier_id or subscription.tier_id
     if subscription.next_tier_id is not None:
         assert subscription.next_price_minor is not None
         price, bundle_bps = subscription.next_price_minor, subscription.next_bundle_bps or 0
@@ -45,7 +52,7 @@ def next_plan(session: Session, subscription: Subscription, rules: Rules) -> Pla
         subscription.currency,
         subscription.months,
         bundle_bps,
-        discount_of(subscription),
+        discount_of(session, subscription, tier_id=tier_id),
     )
 
 

@@ -1,0 +1,88 @@
+"""What a fan may try in order to pay less for a tier than it costs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from infra.models import PaymentMethod, Tier, User
+from tests.harness.rows import MakePromo, MakeTier
+from tests.harness.subscriptions import DAY, Keeper
+from workflows.subscriptions.messages import Change, ChangeKind
+
+MOMENT = timedelta(milliseconds=200)
+
+
+@pytest.fixture
+def dear(creator: User, make_tier: MakeTier) -> Tier:
+    return make_tier(creator, rank=5, price_minor=5_000)
+
+
+def ask_at_the_last_moment(keeper: Keeper, subscription_id: str, tier: Tier) -> None:
+    """Ask for a higher tier just before the period ends, and be heard just after."""
+    period_end = keeper.row(subscription_id).period_end
+    assert period_end is not None
+    keeper.now = period_end - MOMENT
+    wish = Change(subscription_id, ChangeKind.CHANGE_TIER, keeper.now, tier_id=tier.id)
+    assert keeper.activities.change_subscription(wish).refusal is None
+    keeper.now = period_end + MOMENT
+    keeper.tend(subscription_id)
+
+
+def test_an_upgrade_at_the_last_moment_pays_the_new_period_in_full(
+    keeper: Keeper, fan: User, tier: Tier, dear: Tier, card: PaymentMethod
+) -> None:
+    subscribed = keeper.subscribe(fan, tier, card=card)
+    ask_at_the_last_moment(keeper, subscribed, dear)
+    row = keeper.row(subscribed)
+    assert (row.tier_id, row.price_minor, row.period_index) == (dear.id, 5_000, 2)
+    assert row.upgrade_tier_id is None
+    assert keeper.charges(subscribed)[-1].amount_minor == 5_000
+
+
+def test_an_upgrade_at_the_end_of_a_trial_pays_the_first_period_in_full(
+    keeper: Keeper, fan: User, creator: User, dear: Tier, card: PaymentMethod, make_tier: MakeTier
+) -> None:
+    tried = make_tier(creator, rank=1, trial_days=7)
+    subscribed = keeper.subscribe(fan, tried, card=card)
+    assert keeper.row(subscribed).state == "trialing"
+    ask_at_the_last_moment(keeper, subscribed, dear)
+    assert keeper.row(subscribed).tier_id == dear.id
+    assert [each.amount_minor for each in keeper.charges(subscribed)] == [5_000]
+
+
+def test_a_code_for_one_tier_takes_nothing_off_another(
+    keeper: Keeper,
+    fan: User,
+    creator: User,
+    tier: Tier,
+    dear: Tier,
+    card: PaymentMethod,
+    make_promo: MakePromo,
+) -> None:
+    promo = make_promo(creator, kind="percent", value=10_000, duration="forever", tier_id=tier.id)
+    subscribed = keeper.subscribe(fan, tier, card=card, code=promo.code)
+    assert keeper.charges(subscribed) == []
+    keeper.change(subscribed, ChangeKind.CHANGE_TIER, tier_id=dear.id)
+    assert keeper.row(subscribed).tier_id == dear.id
+    assert [each.amount_minor for each in keeper.charges(subscribed)] == [5_000]
+    keeper.pass_time(subscribed, 40 * DAY)
+    assert [each.amount_minor for each in keeper.charges(subscribed)] == [5_000, 5_000]
+
+
+def test_a_code_for_a_higher_tier_takes_nothing_off_a_lower_one(
+    keeper: Keeper,
+    fan: User,
+    creator: User,
+    tier: Tier,
+    dear: Tier,
+    card: PaymentMethod,
+    make_promo: MakePromo,
+) -> None:
+    promo = make_promo(creator, kind="percent", value=5_000, duration="forever", tier_id=dear.id)
+    subscribed = keeper.subscribe(fan, dear, card=card, code=promo.code)
+    keeper.change(subscribed, ChangeKind.CHANGE_TIER, tier_id=tier.id)
+    keeper.pass_time(subscribed, 40 * DAY)
+    paid = [each.amount_minor for each in keeper.charges(subscribed)]
+    assert paid == [2_500, tier.price_minor]
