@@ -10,9 +10,19 @@ from domain.errors import Conflict, Invalid, NotFound, Unavailable
 from infra.db import async_transaction
 from infra.models import Subscription
 from infra.queries.callers import load_caller
+from infra.queries.charges.reading import refuse_too_many_declines
 from infra.queries.subscriptions.listing import own_subscription
-from workflows.subscriptions.messages import Refusal, SubscriptionOrder
+from workflows.subscriptions.messages import (
+    Cancel,
+    ConsentToPrice,
+    Pause,
+    Refusal,
+    SubscriptionOrder,
+)
 from workflows.subscriptions.start import Wish, begin_now, change_now, confirm_now
+
+_TAKE_NOTHING = (Cancel, Pause, ConsentToPrice)
+"""Wishes of which no payment follows at once. All others let a fan try a card."""
 
 
 async def read_own(
@@ -60,9 +70,13 @@ async def change(
     Raises:
         NotFound: `subscription_not_found`.
         Conflict, Invalid: why not; see `infra/queries/subscriptions/changing.py`.
+        RateLimited: `declines`; too many were declined today for another try to pay.
         Unavailable: `change_not_heard`; whether it was written down is not known yet.
     """
     body = await read_own(parts, caller, subscription_id)
+    if not isinstance(wish, _TAKE_NOTHING):
+        async with async_transaction(parts.engine) as session:
+            await refuse_too_many_declines(session, fan_id=caller.user_id, at=parts.now())
     if body.state.is_final:
         raise Conflict("This subscription is over.", code="subscription_ended", state=body.state)
     asked = change_now(

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, delete, select
 
 from devstack.stripe import LocalStripe
 from domain.accounts import Role
+from domain.payment_methods import DECLINES_PER_DAY_MAX
 from infra.db import transaction
 from infra.ids import new_id
 from infra.models import Charge, IdempotencyRecord, Post, Tier, User
@@ -240,3 +241,24 @@ async def test_a_ban_ends_subscriptions_within_seconds(
                 break
             await asyncio.sleep(0.1)
     assert body["end_reason"] == "banned"
+
+
+async def test_who_tries_one_card_after_the_other_is_stopped_here_too(
+    api: RunningApi,
+    fan: User,
+    creator: User,
+    tier: Tier,
+    give_card: GiveCard,
+    make_tier: MakeTier,
+) -> None:
+    give_card(fan)
+    client, top = api.client(fan), make_tier(creator, rank=9, price_minor=9_000)
+    subscribed = await subscribe(client, creator, tier)
+    stolen = give_card(fan, "pm_card_chargeCustomerFail")
+    await act(client, subscribed, "card", payment_method_id=stolen.id)
+    for _ in range(DECLINES_PER_DAY_MAX):
+        assert (await act(client, subscribed, "tier", tier_id=top.id))["tier_id"] == tier.id
+    for path, wish in (("tier", {"tier_id": top.id}), ("card", {"payment_method_id": stolen.id})):
+        refused = await act(client, subscribed, path, **wish)
+        assert (refused["status"], refused["facts"]["limit"]) == (429, "declines")
+    assert (await act(client, subscribed, "cancel", now=True))["state"] == "canceled"
