@@ -53,6 +53,7 @@ async def refund_sale(
     For creators with a fresh proof, up to 180 days after the payment. Needs an `Idempotency-Key`:
     the same key means the same refund, however late it comes again. All of it back ends what was
     bought; the creator's share is taken from their earnings, and the platform gives back its own.
+    409 `refund_not_covered` where those earnings were paid out already: staff may refund then.
     """
     del fresh  # Asked for, because it refuses everybody else.
     new = NewRefund(

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from domain.access import Caller
 from domain.disputes import Answer
-from domain.errors import AccessDenied, NotFound
-from domain.refunds import Requester, check_creator_may_refund
+from domain.errors import AccessDenied, Conflict, NotFound
+from domain.refunds import RefundState, Requester, check_creator_may_refund
 from infra.models import AuditEntry, Charge, Refund, User
-from infra.queries import audit, disputes, refunds
+from infra.queries import audit, disputes, ledger, refunds
 from infra.queries.callers import load_caller
 from infra.queries.charges import charge_of
 from infra.queries.refunds import NewRefund
@@ -50,6 +51,7 @@ async def refund_own_sale(
         Unauthenticated: `session_ended`.
         NotFound: `charge_unknown`; also where it was somebody else who was paid.
         AccessDenied: `sale_too_old`.
+        Conflict: `refund_not_covered`.
         Conflict, Invalid: see `request_refund`.
     """
     actor = await load_caller(session, caller)
@@ -60,9 +62,45 @@ async def refund_own_sale(
             raise NotFound("There is no such payment.", code="charge_unknown")
         if charge.paid_at is not None:
             check_creator_may_refund(charge.paid_at, wish.at)
-        return _request(sync, actor, charge, wish, request_id)
+        refund = _request(sync, actor, charge, wish, request_id)
+        if refund.state == RefundState.REQUESTED:
+            _require_covered(sync, refund, creator_id=actor.id)
+        return refund
 
     return await session.run_sync(write)
+
+
+def _require_covered(session: Session, refund: Refund, *, creator_id: str) -> None:
+    """Refuse a refund that its creator asks for and has not the money for, with those that are
+    asked for already and not posted. Otherwise who was paid out could have a friend's payment
+    sent back, and leave us with the debt.
+
+    Raises:
+        Conflict: `refund_not_covered`, with what is missing of the creator's share.
+    """
+    unposted = session.execute(
+        select(Refund.charge_id, func.sum(Refund.amount_minor))
+        .join(Charge, Charge.id == Refund.charge_id)
+        .where(
+            Charge.creator_id == creator_id,
+            Refund.currency == refund.currency,
+            Refund.state == RefundState.REQUESTED.value,
+        )
+        .group_by(Refund.charge_id)
+    )
+    missing = ledger.refunds_shortfall(
+        session,
+        creator_id=creator_id,
+        currency=refund.currency,
+        amounts_minor={charge_id: int(amount) for charge_id, amount in unposted},
+    )
+    if missing:
+        raise Conflict(
+            "Your earnings do not cover this refund. Ask our staff for it.",
+            code="refund_not_covered",
+            missing_minor=missing,
+            currency=refund.currency,
+        )
 
 
 async def decide_dispute(

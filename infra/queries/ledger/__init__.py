@@ -9,6 +9,7 @@ from infra.queries.ledger.charges import (
     record_refund,
     record_refund_failed,
     record_sale,
+    refunds_shortfall,
 )
 from infra.queries.ledger.disputes import lose_dispute, open_dispute, win_dispute
 from infra.queries.ledger.payouts import (
@@ -68,6 +69,7 @@ __all__ = [
     "record_refund",
     "record_refund_failed",
     "record_sale",
+    "refunds_shortfall",
     "release_due",
     "reserve_payout",
     "return_payout",

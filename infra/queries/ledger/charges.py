@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from domain.errors import Conflict, Invalid
+from domain.ledger.accounts import AccountKind
 from domain.ledger.lots import Lot, next_return
 from domain.ledger.postings import (
     EarningDefaults,
@@ -26,6 +28,7 @@ from infra.queries.ledger.posting import (
     Occasion,
     Posted,
     available_lots,
+    balance_of,
     body_hash,
     lock_charge,
     lock_creator_money,
@@ -199,6 +202,26 @@ def record_refund_failed(
         when=when,
     )
     return posted
+
+
+def refunds_shortfall(
+    session: Session, *, creator_id: str, currency: str, amounts_minor: Mapping[str, int]
+) -> int:
+    """How much of the creator's share of these refunds nothing is there for: what would become
+    their debt if all were posted now. Locks the creator's money.
+
+    Args:
+        amounts_minor: what is to go back, by charge; all of this creator and currency.
+    """
+    lock_creator_money(session, creator_id)
+    available = balance_of(session, AccountKind.AVAILABLE, currency=currency, creator_id=creator_id)
+    needed = 0
+    for charge_id, amount_minor in amounts_minor.items():
+        lot = lock_charge(session, charge_id)
+        share = next_return(lot, min(amount_minor, lot.returnable_minor)).share_minor
+        # A lot that still waits pays for its own charge only; the others are what is available.
+        needed += share if lot.released else max(0, share - lot.remaining_minor)
+    return max(0, needed - available)
 
 
 def other_lots(session: Session, lot: Lot, amount_minor: int) -> list[Lot]:

@@ -44,12 +44,18 @@ def request_refund(session: Session, new: NewRefund) -> Refund:
 
     Raises:
         NotFound: `charge_unknown`.
-        Conflict: `charge_not_paid`, `charge_disputed` or `refund_exceeds_charge`.
+        Conflict: `charge_not_paid`, `charge_disputed` or `refund_exceeds_charge`;
+            `idempotency_key_reused`, where the id is of another payment's refund.
         Invalid: `refund_of_nothing`.
     """
     charge = charge_of(session, new.charge_id)
     before = session.get(Refund, new.id)
     if before is not None:
+        if before.charge_id != charge.id:
+            raise Conflict(
+                "The same Idempotency-Key came with a refund of another payment.",
+                code="idempotency_key_reused",
+            )
         return before
     amount = amount_to_refund(refundable_of(session, charge), new.amount_minor)
     refund = Refund(

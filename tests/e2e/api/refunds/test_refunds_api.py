@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 
 from activities.disputes import DisputeActivities
 from domain.disputes import DisputeState
 from infra.db import transaction
-from infra.models import Charge, Dispute, Unlock
+from infra.models import Charge, Dispute, IdempotencyRecord, Unlock
 from infra.settings import Settings
 from infra.stripe.gateway import StripeGateway
 from tests.e2e.api.admin.conftest import Office, code_of
@@ -78,6 +78,55 @@ def test_creators_give_back_their_own_sales(office: Office, sales: Sales, charge
     other = office.client(office.people.other_creator)
     assert code_of(refund(other, f"me/sales/{charge.id}", "x")) == (404, "charge_unknown")
     sales.check_books()
+
+
+def test_a_creator_who_was_paid_out_refunds_no_more_than_is_left(
+    office: Office, sales: Sales, charge: Charge
+) -> None:
+    sales.pass_time(timedelta(days=8))
+    sales.release()
+    sales.pay_out()
+    owner = office.client(office.people.owner)
+    refused = refund(owner, f"me/sales/{charge.id}", "gone")
+    assert code_of(refused) == (409, "refund_not_covered")
+    assert refused.json()["facts"]["missing_minor"] == 800
+    # What a newer sale has earned pays for its own refund, and only once it is available for
+    # another's.
+    newer = sales.sell(office.people.stranger.user)
+    assert refund(owner, f"me/sales/{newer.id}", "own", amount_minor=500).status_code == 201
+    assert code_of(refund(owner, f"me/sales/{charge.id}", "x"))[1] == "refund_not_covered"
+    admin = refund(office.admin, f"admin/charges/{charge.id}", "staff", **WHY)
+    assert admin.status_code == 201
+
+
+def test_refunds_at_once_are_not_covered_by_the_same_earnings(
+    office: Office, sales: Sales, charge: Charge
+) -> None:
+    other = sales.sell(office.people.stranger.user)
+    sales.pass_time(timedelta(days=8))
+    sales.release()
+    sales.pay_out()
+    third = sales.sell(office.people.stranger.user)
+    sales.pass_time(timedelta(days=8))
+    sales.release()
+    owner = office.client(office.people.owner)
+    assert refund(owner, f"me/sales/{charge.id}", "1").status_code == 201
+    for sale in (other, third):
+        assert code_of(refund(owner, f"me/sales/{sale.id}", sale.id)) == (
+            409,
+            "refund_not_covered",
+        )
+
+
+def test_a_key_of_another_payments_refund_is_refused(
+    office: Office, sales: Sales, charge: Charge, engine: Engine
+) -> None:
+    owner, other = office.client(office.people.owner), sales.sell(office.people.stranger.user)
+    assert refund(owner, f"me/sales/{charge.id}", "key", amount_minor=100).status_code == 201
+    with transaction(engine) as session:
+        session.execute(delete(IdempotencyRecord))
+    again = refund(owner, f"me/sales/{other.id}", "key", amount_minor=100)
+    assert code_of(again) == (409, "idempotency_key_reused")
 
 
 def test_a_refund_needs_a_key_and_an_amount_within_what_was_paid(
