@@ -76,7 +76,7 @@ simulate: install ## Play money under seeded chance (SEEDS=200 STEPS=150, or SEE
 	@$(PY) -m simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(STEPS),--steps $(STEPS)) $(if $(WORLD),--world $(WORLD)) $(ARGS)
 
-bench: install ## Measure images and video against their peers, as ratios
+bench: install ## Measure media, reads and unlocks against their peers, as ratios
 	@$(PYTHON) devstack/install.py bench
 	@$(PY) -m benchmarks $(ARGS)
 

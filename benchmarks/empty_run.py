@@ -29,16 +29,19 @@ from infra.temporal import connect
 from workflows.runner import workflow_runner
 
 
-async def run_once(client: Client) -> str:
+async def run_once(client: Client) -> tuple[str, str]:
+    """What the run said, and its id."""
+    workflow_id = f"empty-{uuid4()}"
     start = WithStartWorkflowOperation(
         EmptyRun.run,
-        id=f"empty-{uuid4()}",
+        id=workflow_id,
         task_queue=WORKFLOWS,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
     )
-    return await client.execute_update_with_start_workflow(
+    said = await client.execute_update_with_start_workflow(
         EmptyRun.outcome, start_workflow_operation=start
     )
+    return said, workflow_id
 
 
 def make_app() -> FastAPI:
@@ -55,7 +58,8 @@ def make_app() -> FastAPI:
 
     @app.post("/run")
     async def run(caller: SignedInCaller) -> dict[str, str]:
-        return {"state": await run_once(app.state.client), "caller": caller.user_id}
+        said, workflow_id = await run_once(app.state.client)
+        return {"state": said, "run": workflow_id, "caller": caller.user_id}
 
     return app
 
