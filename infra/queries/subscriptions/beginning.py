@@ -75,7 +75,8 @@ def begin_subscription(session: Session, wish: Beginning) -> Subscription:
             session.flush()
     except IntegrityError:
         # Another request came between the look and the insert.
-        session.expunge(subscription)
+        if subscription in session:
+            session.expunge(subscription)
         _require_none_lives(session, wish)
         raise
     if wish.offered.promo is not None:
