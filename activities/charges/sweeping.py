@@ -15,6 +15,7 @@ from temporalio.client import Client
 from activities.charges.taking import ChargeTaker
 from activities.errors import typed_failures
 from domain import tips
+from domain.errors import StepBlocked
 from domain.payment_methods import SetupState
 from domain.subscriptions.gifts import UNDER_WAY
 from domain.unlocks import states as unlocks
@@ -70,10 +71,17 @@ class ChargeSweepActivities:
             for removal in await asyncio.to_thread(self._removals, before, order.at):
                 await begin_removal(self._temporal, removal, queue_prefix=self._queue_prefix)
                 runs += 1
-            finished = 0
+            finished = refused = 0
             for charge_id in await asyncio.to_thread(self._unfinished, before):
-                finished += await asyncio.to_thread(self._taker.finish, charge_id, order.at)
-            report = ChargeSweepReport(runs_tended=runs, charges_finished=finished)
+                try:
+                    finished += await asyncio.to_thread(self._taker.finish, charge_id, order.at)
+                except StepBlocked as error:
+                    # This one needs a person, and no other may wait for it.
+                    log.error("charge_not_finished", charge_id=charge_id, why=error.code)
+                    refused += 1
+            report = ChargeSweepReport(
+                runs_tended=runs, charges_finished=finished, charges_refused=refused
+            )
         log.info("charges_swept", **vars(report))
         return report
 

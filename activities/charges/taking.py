@@ -162,7 +162,7 @@ class ChargeTaker:
             ).id
         with transaction(self._engine) as session:
             charge = charges.charge_of(session, charge_id)
-            charge.tax_transaction_id = reported
+            charges.keep_tax_report(charge, reported)
             if fee is not None:
                 charges.record_missing_fee(session, charge, fee, at=at)
         return charge.fee_recorded_at is not None

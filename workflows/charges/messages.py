@@ -66,3 +66,5 @@ class ChargeSweepOrder:
 class ChargeSweepReport:
     runs_tended: int = 0
     charges_finished: int = 0
+    charges_refused: int = 0
+    """Whose fee or tax report Stripe refuses; the log names each."""

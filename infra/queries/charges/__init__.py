@@ -9,7 +9,15 @@ from infra.queries.charges.recording import (
     begin_charge,
     charge_of,
     keep_tax,
+    keep_tax_report,
     record_missing_fee,
 )
 
-__all__ = ["apply_intent", "begin_charge", "charge_of", "keep_tax", "record_missing_fee"]
+__all__ = [
+    "apply_intent",
+    "begin_charge",
+    "charge_of",
+    "keep_tax",
+    "keep_tax_report",
+    "record_missing_fee",
+]

@@ -177,6 +177,11 @@ def keep_tax(session: Session, charge_id: str, tax: TaxCalculation) -> None:
         charge.tax_calculation_id = tax.id
 
 
+def keep_tax_report(charge: Charge, tax_transaction_id: str | None) -> None:
+    """Write down under which id the tax of a locked charge is reported."""
+    charge.tax_transaction_id = charge.tax_transaction_id or tax_transaction_id
+
+
 def _check_same(charge: Charge, intent: PaymentIntent) -> None:
     facts = (charge.payment_intent_id or intent.id, charge.amount_minor, charge.currency)
     if facts != (intent.id, intent.amount_minor, intent.currency):
