@@ -27,6 +27,8 @@ class Refusal(StrEnum):
     IN_DEBT = "creator_in_debt"
     DISPUTED = "earnings_disputed"
     """A part of what they earned is held while a dispute is open."""
+    REFUNDING = "refund_in_progress"
+    """A refund of theirs is asked for and not posted yet: what it takes is still available."""
     BUSY = "payout_in_progress"
     NOTHING_AVAILABLE = "nothing_available"
     BELOW_MINIMUM = "below_payout_minimum"
@@ -44,6 +46,7 @@ SENTENCES: Mapping[Refusal, str] = {
     Refusal.CURRENCY_UNKNOWN: "Nothing is paid out in this currency.",
     Refusal.IN_DEBT: "Something is owed to the platform; future earnings pay it first.",
     Refusal.DISPUTED: "A part of the earnings is held until a dispute is decided.",
+    Refusal.REFUNDING: "A refund is under way; ask again once it has gone through.",
     Refusal.BUSY: "Another payout in this currency is being prepared.",
     Refusal.NOTHING_AVAILABLE: "Nothing is available for a payout.",
     Refusal.BELOW_MINIMUM: "Less is available than the least payout in this currency.",
@@ -77,6 +80,7 @@ class Standing:
     """Held for open disputes."""
     is_suspended: bool = False
     is_blocked: bool = False
+    is_refunding: bool = False
     is_busy: bool = False
     platform_minor: int | None = None
     """What Stripe has available for transfers; None where it was not asked."""
@@ -109,6 +113,8 @@ def decide_payout(standing: Standing) -> Eligible | Refused:
         return Refused(Refusal.IN_DEBT, {"owed_minor": standing.owed_minor})
     if standing.held_minor > 0:
         return Refused(Refusal.DISPUTED, {"held_minor": standing.held_minor})
+    if standing.is_refunding:
+        return Refused(Refusal.REFUNDING, {"currency": standing.currency})
     if standing.is_busy:
         return Refused(Refusal.BUSY, {"currency": standing.currency})
     return _of_amount(standing)

@@ -62,6 +62,8 @@ async def refund_own_sale(
             raise NotFound("There is no such payment.", code="charge_unknown")
         if charge.paid_at is not None:
             check_creator_may_refund(charge.paid_at, wish.at)
+        # A payout looks for refunds under this lock, too: one of both sees the other.
+        ledger.lock_creator_money(sync, actor.id)
         refund = _request(sync, actor, charge, wish, request_id)
         if refund.state == RefundState.REQUESTED:
             _require_covered(sync, refund, creator_id=actor.id)

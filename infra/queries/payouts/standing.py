@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from domain.ledger.accounts import AccountKind
 from domain.payouts.eligibility import AccountFacts, Standing
 from domain.payouts.states import BUSY
-from infra.models import ConnectedAccount, CreatorMoney, Payout, User
+from domain.refunds import RefundState
+from infra.models import Charge, ConnectedAccount, CreatorMoney, Payout, Refund, User
 from infra.queries.ledger.posting import balance_of
 
 
@@ -38,6 +39,7 @@ def standing_of(
         account=None if account is None else account_facts(account),
         is_suspended=user.suspended_at is not None or user.deleted_at is not None,
         is_blocked=money is not None and money.payouts_blocked_reason is not None,
+        is_refunding=_is_refunding(session, creator_id, currency),
         is_busy=_has_another(session, creator_id, currency, apart_from),
         platform_minor=platform_minor,
     )
@@ -61,6 +63,20 @@ def last_account_id(session: Session, creator_id: str) -> str | None:
         .order_by(Payout.created_at.desc(), Payout.id.desc())
         .limit(1)
     )
+
+
+def _is_refunding(session: Session, creator_id: str, currency: str) -> bool:
+    """Whether a refund will take of what is available, and has not yet."""
+    asked = (
+        select(Refund.id)
+        .join(Charge, Charge.id == Refund.charge_id)
+        .where(
+            Charge.creator_id == creator_id,
+            Refund.currency == currency,
+            Refund.state == RefundState.REQUESTED.value,
+        )
+    )
+    return bool(session.scalar(select(asked.exists())))
 
 
 def _has_another(session: Session, creator_id: str, currency: str, apart_from: str | None) -> bool:

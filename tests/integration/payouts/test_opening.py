@@ -12,13 +12,16 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.errors import Conflict, FansworldError
 from domain.payouts.review import ReviewPolicy
+from domain.refunds import RefundReason, Requester
 from infra.db import transaction
 from infra.ids import new_id
-from infra.models import Payout, User
+from infra.models import Charge, Payout, User
 from infra.queries.ledger import set_payouts_blocked
 from infra.queries.payouts import batches, opening
 from infra.queries.payouts.rows import find_payout
+from infra.queries.refunds import NewRefund, refuse_refund, request_refund
 from tests.harness.earnings import Earner
+from tests.harness.rows import MakeUser
 
 NO_REVIEW = ReviewPolicy(first=False)
 
@@ -128,6 +131,56 @@ def test_what_is_owed_stops_payouts(earner: Earner) -> None:
         refusal = opening.why_not_send(session, earner.payouts()[0])
     assert refusal is not None
     assert refusal.reason.value == "creator_in_debt"
+
+
+def test_a_refund_that_is_asked_for_comes_first(earner: Earner, make_user: MakeUser) -> None:
+    """Its share is still available until it is posted, and would be paid out as well."""
+    earner.connect()
+    earner.earn(4_000)
+    payout_id = ask(earner)
+    refund_id = ask_refund(earner, fan=make_user())
+    assert refused(earner) == ("refund_in_progress", {"currency": "USD"})
+    assert open_(earner, payout_id).reason == "refund_in_progress"
+    with transaction(earner.engine) as session:
+        refuse_refund(session, refund_id, code="charge_disputed", at=datetime.now(UTC))
+    assert open_(earner, ask(earner)).state == "reserved"
+
+
+def ask_refund(earner: Earner, *, fan: User) -> str:
+    """A refund of a sale of theirs, which Stripe has not answered yet."""
+    now = datetime.now(UTC)
+    charge = Charge(
+        id=new_id(),
+        kind="tip",
+        subject_id=new_id(),
+        step="charge",
+        generation=1,
+        fan_id=fan.id,
+        creator_id=earner.id,
+        amount_minor=5_000,
+        currency="USD",
+        payment_method_id="pm_1",
+        off_session=False,
+        workflow_id="tip:1",
+        state="paid",
+        payment_intent_id=f"pi_{new_id()}",
+        stripe_charge_id=f"ch_{new_id()}",
+        paid_at=now,
+        closed_at=now,
+    )
+    refund = NewRefund(
+        id=new_id(),
+        charge_id=charge.id,
+        amount_minor=None,
+        reason=RefundReason.REQUESTED_BY_CUSTOMER,
+        requested_as=Requester.CREATOR,
+        requested_by=earner.id,
+        at=now,
+    )
+    with transaction(earner.engine) as session:
+        session.add(charge)
+        session.flush()
+        return request_refund(session, refund).id
 
 
 def test_stripe_has_not_enough_yet(earner: Earner) -> None:
