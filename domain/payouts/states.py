@@ -68,7 +68,7 @@ NEXT: Mapping[PayoutState, frozenset[PayoutState]] = {
 }
 """Which state may follow which."""
 
-BUSY = frozenset(
+PREPARING = frozenset(
     {
         PayoutState.REQUESTED,
         PayoutState.RESERVED,
@@ -76,10 +76,12 @@ BUSY = frozenset(
         PayoutState.TRANSFERRING,
         PayoutState.FUNDED,
         PayoutState.SUBMITTING,
-        PayoutState.RETURNING,
-        PayoutState.NEEDS_OPS,
     }
 )
+"""Of one creator and currency one payout at a time is in one of these, which an index holds. One
+that comes back is not among them: it may, whatever was begun since it was sent."""
+
+BUSY = PREPARING | {PayoutState.RETURNING, PayoutState.NEEDS_OPS}
 """While a payout is in one of these, its creator can't have another in the same currency. One
 that is under way to the bank is no obstacle, or its seven days would stop the weekly one."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import String
 
 from domain.payouts.eligibility import Refusal
-from domain.payouts.states import BUSY, PayoutKind, PayoutState
+from domain.payouts.states import PREPARING, PayoutKind, PayoutState
 from infra.models.base import Base, Bytes64, CreatedAt, Id, Moment, one_of
 
 
@@ -110,7 +110,7 @@ class Payout(Base):
             "uq_payouts_busy",
             *("creator_id", "currency"),
             unique=True,
-            postgresql_where=text(_among(BUSY)),
+            postgresql_where=text(_among(PREPARING)),
         ),
         Index("ix_payouts_creator_id_created_at_id", "creator_id", "created_at", "id"),
         Index(

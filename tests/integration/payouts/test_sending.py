@@ -110,6 +110,16 @@ def test_a_payout_that_fails_on_its_way_is_returned_to_its_lots(till: Till) -> N
     assert mails(till) == ["payout_failed"]
 
 
+def test_a_payout_comes_back_though_another_has_been_asked_for(till: Till) -> None:
+    payout_id = till.paid()
+    till.earner.earn(4_000)
+    till.earner.in_review()
+    till.fail(payout_id)
+    assert till.step("look", payout_id).state is S.RETURNING
+    assert till.step("return", payout_id).state is S.RETURNED
+    assert till.earner.balances() == {"available": 12_000, "payout_in_flight": 4_000}
+
+
 def test_a_bank_may_send_it_back_after_stripe_has_said_paid(till: Till) -> None:
     payout_id = till.paid()
     till.pass_time(4 * DAY)
