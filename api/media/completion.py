@@ -29,7 +29,7 @@ from infra.db import async_transaction
 from infra.models import AuditEntry, Media, Upload
 from infra.queries import audit
 from infra.queries.uploads import load_upload
-from infra.storage import ArrivedPart, StoredObject
+from infra.storage import ArrivedPart, Storage, StoredObject
 
 _NAMED_PARTS_MAX = 10
 
@@ -51,7 +51,7 @@ async def complete_upload(
         upload, media = await load_upload(session, upload_id=upload_id, caller=caller)
     if upload.state != "completed":
         require_open(upload, now=parts.now())
-        stored = await to_thread.run_sync(_join, parts, upload, claimed)
+        stored = await to_thread.run_sync(join, parts.storage, upload, claimed)
         async with async_transaction(parts.engine) as session:
             upload, media = await _settle(
                 session, parts, upload_id=upload_id, caller=caller, stored=stored
@@ -102,30 +102,35 @@ async def _reject_wrong_size(session: AsyncSession, parts: Parts, media: Media) 
     await session.run_sync(audit.record, entry)
 
 
-def _join(parts: Parts, upload: Upload, claimed: Sequence[CompletedPart] | None) -> StoredObject:
-    """What storage holds as one object when this returns. Runs in a thread."""
+def join(storage: Storage, upload: Upload, claimed: Sequence[CompletedPart] | None) -> StoredObject:
+    """What storage holds as one object when this returns. Blocks: call it in a thread.
+
+    Raises:
+        Gone: `upload_lost`.
+        Conflict, Invalid: as `check_arrived` and `Storage.complete_multipart`.
+    """
     plan = plan_of(upload)
     if not plan.multipart:
-        return _single(parts, upload)
+        return _single(storage, upload)
     if upload.multipart_id is None:
         raise lost(upload)
     try:
-        arrived = parts.storage.list_parts(upload.object_key, upload.multipart_id)
-    except NotFound:
-        # A completed multipart upload is not listed any more; the object itself tells.
-        stored = parts.storage.head(parts.storage.quarantine, upload.object_key)
-        if stored is None:
+        arrived = storage.list_parts(upload.object_key, upload.multipart_id)
+        check_arrived(arrived, plan=plan, claimed=claimed)
+        return storage.complete_multipart(upload.object_key, upload.multipart_id, arrived)
+    except (NotFound, Conflict, Invalid) as error:
+        # A second `complete` may have joined the parts meanwhile. They vanish one by one then,
+        # so a list taken in that moment is short; the object itself tells.
+        stored = storage.head(storage.quarantine, upload.object_key)
+        if stored is not None:
+            return stored
+        if isinstance(error, NotFound):
             raise lost(upload) from None
-        return stored
-    check_arrived(arrived, plan=plan, claimed=claimed)
-    try:
-        return parts.storage.complete_multipart(upload.object_key, upload.multipart_id, arrived)
-    except NotFound:
-        raise lost(upload) from None
+        raise
 
 
-def _single(parts: Parts, upload: Upload) -> StoredObject:
-    stored = parts.storage.head(parts.storage.quarantine, upload.object_key)
+def _single(storage: Storage, upload: Upload) -> StoredObject:
+    stored = storage.head(storage.quarantine, upload.object_key)
     if stored is None:
         raise Conflict(
             "Nothing has arrived yet. Send the file to the signed address first.",

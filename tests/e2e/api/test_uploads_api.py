@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import Engine, select, update
 from temporalio.client import Client, WorkflowExecutionStatus
 
+from api.media.completion import join
 from domain.accounts import Role
+from domain.errors import Conflict
 from domain.ids import ingest_workflow_id
 from infra.db import transaction
 from infra.models import Media, Upload
@@ -132,6 +134,32 @@ def test_completing_at_once_from_two_sides_completes_once(
     assert len({answer.json()["completed_at"] for answer in answers}) == 1
     media = row(engine, upload["media_id"])
     assert (media.state, media.generation) == ("processing", 1)
+
+
+def test_a_list_taken_while_another_joins_is_no_missing_part(
+    start_api: StartApi,
+    make_user: MakeUser,
+    engine: Engine,
+    storage: Storage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Storage drops the parts one by one once the object is there."""
+    content = large_file(parts=3)
+    announced = announce_large(
+        start_api(**SMALL_PARTS).client(make_user(role=Role.CREATOR)), content
+    )
+    send_parts(announced, content)
+    with transaction(engine) as session:
+        upload = session.get_one(Upload, announced["id"])
+        multipart_id = str(upload.multipart_id)
+    arrived = storage.list_parts(upload.object_key, multipart_id)
+    joined = storage.complete_multipart(upload.object_key, multipart_id, arrived)
+    monkeypatch.setattr(storage, "list_parts", lambda *_: arrived[2:])
+    assert join(storage, upload, None) == joined
+    storage.delete(storage.quarantine, upload.object_key)
+    with pytest.raises(Conflict) as caught:
+        join(storage, upload, None)
+    assert caught.value.code == "parts_missing"
 
 
 def test_parts_that_the_client_lists_are_compared(start_api: StartApi, make_user: MakeUser) -> None:
