@@ -31,6 +31,9 @@ class Valkey(Part):
             f"requirepass {place.keys['valkey_password']}\n"
             f'dir "{home}"\nsave ""\nappendonly no\ndaemonize no\ndatabases 64\n'
             "maxmemory 256mb\nmaxmemory-policy noeviction\n"
+            # A title is written over the environment, and with it over the mark that finds
+            # a server whose starter was killed before it could write its record.
+            "set-proc-title no\n"
         )
         return Launch((str(get_binary_path()), str(config)))
 

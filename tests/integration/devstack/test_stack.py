@@ -20,7 +20,7 @@ import pytest
 from devstack.clamd import Clamd
 from devstack.part import Launch, PartFailed, Place
 from devstack.postgres import Postgres
-from devstack.processes import ProcessRecord, boot_id, start_ticks
+from devstack.processes import ProcessRecord, boot_id, marked, start_ticks
 from devstack.stack import PARTS, ROOT, Stack, StackFailed, settings_from
 from devstack.temporal import Temporal
 from devstack.valkey import Valkey
@@ -53,6 +53,10 @@ def libpq(environment: dict[str, str]) -> str:
 def test_all_parts_start_twice_and_leave_nothing(run_dir: Path) -> None:
     stack = Stack(run_dir, environ=PATH_ONLY, durable=False)
     first = stack.start()
+    for part in PARTS:
+        assert stack.pid(part.name) in marked(f"{run_dir}:{part.name}"), (
+            f"{part.name} would not be found if its starter were killed"
+        )
     assert {row.state for row in stack.status() if row.name not in ("api",)} >= {"running"}
     stack.migrate()
     with psycopg.connect(libpq(first)) as connection:
