@@ -77,6 +77,8 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         stack.push_async_callback(changes.close)
         valkey = make_async_valkey(settings)
         stack.push_async_callback(valkey.aclose)
+        limiter = Limiter(valkey)
+        stack.push_async_callback(limiter.aclose)
         storage = Storage(settings)
         stack.callback(storage.close)
         passwords = Passwords(settings)
@@ -96,7 +98,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             ),
             storage=storage,
             valkey=valkey,
-            limiter=Limiter(valkey),
+            limiter=limiter,
             temporal=await connect(settings, lazy=True),
             starter=RunStarter(settings),
             keys=KeyRing(settings.media_master_keys),

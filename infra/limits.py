@@ -96,7 +96,7 @@ class Bucket:
 
 
 class Limiter:
-    """One for each event loop."""
+    """One for each event loop. Close it before its client."""
 
     def __init__(self, valkey: Redis) -> None:
         self._script = valkey.register_script(_SCRIPT)
@@ -133,6 +133,15 @@ class Limiter:
         ):
             self._local.give_back(buckets)
 
+    async def aclose(self) -> None:
+        """Tell of the bursts that are under way, and let no task of ours outlive the client."""
+        for bucket, burst in list(self._bursts.items()):
+            burst.timer.cancel()
+            self._end_burst(bucket)
+        for task in (self._sending, self._told):
+            if task is not None:
+                await task
+
     async def _send(self) -> None:
         try:
             while self._waiting:
@@ -152,8 +161,8 @@ class Limiter:
         loop = asyncio.get_running_loop()
         for bucket, (_, tally) in zip(buckets, answers, strict=True):
             if bucket.may_lag and bucket not in self._bursts:
-                self._bursts[bucket] = _Burst(tally)
-                loop.call_later(AHEAD_SECONDS, self._end_burst, bucket)
+                timer = loop.call_later(AHEAD_SECONDS, self._end_burst, bucket)
+                self._bursts[bucket] = _Burst(tally, timer)
         return [counted for counted, _ in answers]
 
     def _end_burst(self, bucket: Bucket) -> None:
@@ -196,8 +205,9 @@ class Limiter:
 class _Burst:
     """A bucket that is counted here for a moment, from what Valkey knew at its beginning."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, timer: asyncio.TimerHandle) -> None:
         self._tally = tally
+        self.timer = timer
         self.passed = 0
 
     def count(self, quota: Quota, now: float) -> Count:

@@ -12,7 +12,7 @@ from redis import Redis
 
 from domain.limits import Quota, Tally, count
 from infra.ids import new_id
-from infra.limits import Bucket, Limiter
+from infra.limits import AHEAD_SECONDS, Bucket, Limiter
 from infra.redis import make_async_valkey
 from infra.settings import Settings
 
@@ -29,7 +29,9 @@ def calls_so_far() -> float:
 async def limiter(settings: Settings, valkey: Redis) -> AsyncIterator[Limiter]:
     del valkey  # Asked for, because it is emptied.
     client = make_async_valkey(settings)
-    yield Limiter(client)
+    limiter = Limiter(client)
+    yield limiter
+    await limiter.aclose()
     await client.aclose()
 
 
@@ -140,6 +142,7 @@ async def test_two_processes_soon_know_of_each_other(
     await _until_told(valkey, bucket, 24)
     assert not (await limiter.hit(bucket))[0].allowed
     assert not (await other.hit(bucket))[0].allowed
+    await other.aclose()
     await client.aclose()
 
 
@@ -147,3 +150,21 @@ async def _until_told(valkey: Redis, bucket: Bucket, current: int) -> None:
     async with asyncio.timeout(5):
         while str(valkey.get(bucket.key)).split()[1] != str(current):
             await asyncio.sleep(0.01)
+
+
+async def test_closing_tells_of_the_burst_and_leaves_no_task_behind(
+    settings: Settings, valkey: Redis
+) -> None:
+    client = make_async_valkey(settings)
+    limiter = Limiter(client)
+    bucket = Bucket(Quota("api", 20, LONG), new_id(), may_lag=True)
+    for _ in range(5):
+        await limiter.hit(bucket)
+    before = asyncio.all_tasks()
+    await limiter.aclose()
+    assert str(valkey.get(bucket.key)).split()[1] == "5"
+    await client.aclose()
+    calls = calls_so_far()
+    await asyncio.sleep(2 * AHEAD_SECONDS)
+    assert calls_so_far() == calls, "Valkey is asked by nobody any more"
+    assert asyncio.all_tasks() == before
