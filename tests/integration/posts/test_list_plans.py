@@ -25,13 +25,17 @@ PAGE = 21
 
 
 @pytest.fixture(autouse=True)
-def statistics_are_forgotten(worker_engine: Engine) -> Iterator[None]:
-    """What is known of tables that were full must not plan the statements of other tests; asked
-    for before `engine`, so this comes after that has emptied them."""
+def statistics_are_of_empty_tables(worker_engine: Engine) -> Iterator[None]:
+    """What is known of tables that were full plans neither these statements nor those of other
+    tests; asked for before `engine`, so the end comes after that has emptied them."""
+    _forget_statistics(worker_engine)
     yield
-    with worker_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        tables = "users, creators, follows, blocks, posts, comments"
-        connection.exec_driver_sql(f"VACUUM ANALYZE {tables}")
+    _forget_statistics(worker_engine)
+
+
+def _forget_statistics(engine: Engine) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE")
 
 
 @pytest.fixture
