@@ -89,6 +89,10 @@ class CardActivities:
     @implements(steps.detach_card)
     def detach_card(self, order: CardRemovalOrder) -> None:
         with typed_failures():
+            with transaction(self._engine) as session:
+                card = session.get_one(PaymentMethod, order.payment_method_id)
+            if card.removed_at is None or card.detached_at is not None:
+                return
             self._gateway.detach_payment_method(
                 order.payment_method_id,
                 key=f"card:{order.payment_method_id}:detach:1",

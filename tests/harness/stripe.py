@@ -16,6 +16,7 @@ from devstack.stripe import LocalStripe
 from devstack.stripe.inprocess import InProcessClient, client_of
 from devstack.stripe.taking import authenticated
 from infra.db import transaction
+from infra.ids import new_id
 from infra.models import Charge, PaymentMethod, StripeCustomer, User
 from infra.queries.payment_methods.setups import keep_card, keep_customer
 from infra.settings import Settings
@@ -34,8 +35,9 @@ def authenticate(local: LocalStripe, charge: Charge, *, succeeds: bool) -> None:
 
 @pytest.fixture
 def local_stripe() -> LocalStripe:
-    """In this process, with nothing in it, its clock at the present."""
-    return LocalStripe(now=int(time.time()), seed="tests")
+    """In this process, with nothing in it, its clock at the present. Its ids are its own: runs of
+    an earlier test, which go on in a Temporal that all share, must not find theirs in it."""
+    return LocalStripe(now=int(time.time()), seed=new_id())
 
 
 @pytest.fixture

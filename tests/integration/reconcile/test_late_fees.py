@@ -23,7 +23,7 @@ from tests.integration.reconcile.test_reconcile import reconcile
 @pytest.fixture
 def local_stripe() -> LocalStripe:
     now = int(time.time())
-    return LocalStripe(now=now, seed="tests", config=Config(async_capture_seconds=1800))
+    return LocalStripe(now=now, seed=new_id(), config=Config(async_capture_seconds=1800))
 
 
 def paid_before_it_was_booked(
