@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -43,15 +43,31 @@ def make_async_engine(settings: Settings) -> AsyncEngine:
     )
 
 
+_SOON = text("SET LOCAL synchronous_commit TO off")
+
+
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
-    """One transaction of an activity: commits at the end, rolls back on any exception."""
+def transaction(engine: Engine, *, durable: bool = True) -> Iterator[Session]:
+    """One transaction of an activity: commits at the end, rolls back on any exception.
+
+    Args:
+        durable: False where the loss of this one, with what came after it, costs nothing. Then
+            the commit does not wait for the disk. Everybody sees it at once, a process of ours
+            that dies loses none of it, and it is on the disk as soon as any later commit is
+            that does wait: only a crash of the database may undo it, the last ones first.
+    """
     with Session(engine, expire_on_commit=False) as session, session.begin():
+        if not durable:
+            session.execute(_SOON)
         yield session
 
 
 @asynccontextmanager
-async def async_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-    """One transaction of a route: commits at the end, rolls back on any exception."""
+async def async_transaction(
+    engine: AsyncEngine, *, durable: bool = True
+) -> AsyncIterator[AsyncSession]:
+    """One transaction of a route: as `transaction`."""
     async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        if not durable:
+            await session.execute(_SOON)
         yield session

@@ -51,7 +51,8 @@ class ChargeTaker:
             StepBlocked: Stripe refused the request itself.
             Unavailable: no answer came; the same order may be given again.
         """
-        with transaction(self._engine) as session:
+        # Not waited for: Stripe is only asked after the journal's own commit, which is later.
+        with transaction(self._engine, durable=False) as session:
             charge = charges.begin_charge(session, _new_charge(order))
             customer_id = payment_methods.customer_of(session, order.fan_id)
             if customer_id is None:

@@ -8,10 +8,12 @@ from api.charges.schemas import DeclineBody, PaymentBody
 from domain.charges.declines import decline_kind_of, sentence_for
 from domain.charges.states import ACTION_TTL, ChargeState, DeclineKind
 from infra.models import Charge
-from infra.queries.charges.reading import ListedCharge
+from infra.queries.charges.reading import LastTry, ListedCharge
 
 
-def payment_body(charge: Charge | None, *, amount_minor: int, currency: str) -> PaymentBody:
+def payment_body(
+    charge: Charge | LastTry | None, *, amount_minor: int, currency: str
+) -> PaymentBody:
     """The last try to pay for a thing, if there was one yet."""
     if charge is None:
         return PaymentBody(

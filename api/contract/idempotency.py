@@ -8,9 +8,10 @@ free the key, and so do streams, cookies, and answers that are too long to keep.
 for a day: a key is of no effect there.
 
 An answer is kept before it is sent and after its route has committed. A process that dies
-between the two leaves the key in flight until its lock runs out; then the request is carried
-out again, so whatever moves money holds on to a unique key of its own as well. A request that
-lives is given up before its lock runs out, so that no two are ever carried out at a time.
+between the two, or a database that crashes right after, leaves the key in flight until its lock
+runs out; then the request is carried out again, so whatever moves money holds on to a unique key
+of its own as well. A request that lives is given up before its lock runs out, so that no two are
+ever carried out at a time.
 """
 
 from __future__ import annotations
@@ -158,7 +159,8 @@ def _keyed(request: Request, caller: Caller, key: str, body: bytes) -> KeyedRequ
 
 
 async def _claim(parts: Parts, caller: Caller, keyed: KeyedRequest) -> Claim | StoredAnswer:
-    async with async_transaction(parts.engine) as session:
+    # What the route commits afterwards takes this commit to the disk with it.
+    async with async_transaction(parts.engine, durable=False) as session:
         # A stored answer is not for a session that was ended meanwhile.
         await load_caller(session, caller)
         return await claim_key(
@@ -223,7 +225,8 @@ def _took_too_long(seconds: float) -> Unavailable:
 
 async def _settle(parts: Parts, claim: Claim, answer: StoredAnswer | None) -> None:
     try:
-        async with async_transaction(parts.engine) as session:
+        # Lost in a crash of the database it is as if this process had died before: see above.
+        async with async_transaction(parts.engine, durable=False) as session:
             if answer is None:
                 await free_key(session, claim)
             else:

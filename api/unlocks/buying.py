@@ -20,15 +20,14 @@ from api.unlocks import schemas
 from domain.access import Decision, OfferKind
 from domain.errors import Conflict, NotFound
 from domain.ids import unlock_workflow_id
-from domain.unlocks.states import EndReason, UnlockState
+from domain.unlocks.states import UnlockState
 from domain.unlocks.terms import UnlockTerms, check_quote
 from infra.db import async_transaction
 from infra.models import Unlock
 from infra.queries.access.messages import open_message
 from infra.queries.access.posts import judge_as_person
-from infra.queries.callers import load_caller
-from infra.queries.charges.reading import latest_charge
-from infra.queries.unlocks.buying import Wish, begin_unlock, live_unlock, own_unlock
+from infra.queries.unlocks.buying import Wish, begin_unlock, live_unlock
+from infra.queries.unlocks.reading import own_unlock
 from workflows.unlocks.start import unlock_order
 
 router = APIRouter(prefix=API_PREFIX, tags=["unlocks"], responses=PROBLEMS)
@@ -108,13 +107,14 @@ async def _buy(
     if item.decision.allowed:
         return await _bought_already(parts, caller, item)
     terms = _terms_of(item)
+    # The decision has just found that the caller's account and session are open.
+    fan_id = caller.user_id
     async with async_transaction(parts.engine) as session:
-        fan = await load_caller(session, caller.caller)
         begun = await live_unlock(
-            session, fan_id=fan.id, post_id=item.post_id, message_id=item.message_id
+            session, fan_id=fan_id, post_id=item.post_id, message_id=item.message_id
         )
         if begun is None or UnlockState(begun.state).may_be_tried:
-            begun = await _begin(session, item, wish, terms, fan_id=fan.id, at=now)
+            begun = await _begin(session, item, wish, terms, fan_id=fan_id, at=now)
     if UnlockState(begun.state).is_under_way:
         await hear_payment(parts, unlock_order(begun, at=now))
     body = await _read(parts, caller, begun.id)
@@ -194,23 +194,22 @@ async def _bought_already(parts: Parts, caller: SignedIn, item: Item) -> schemas
 
 
 async def _read(parts: Parts, caller: SignedIn, unlock_id: str) -> schemas.UnlockBody:
-    async with async_transaction(parts.engine) as session:
-        fan = await load_caller(session, caller.caller)
-        unlock = await own_unlock(session, fan_id=fan.id, unlock_id=unlock_id)
-        if unlock is None:
-            raise NotFound("There is no such purchase.", code="unlock_not_found")
-        charge = await latest_charge(session, unlock.id)
+    unlock = await own_unlock(parts.reads, caller=caller.caller, unlock_id=unlock_id)
+    if unlock is None:
+        raise NotFound("There is no such purchase.", code="unlock_not_found")
     return schemas.UnlockBody(
         id=unlock.id,
         post_id=unlock.post_id,
         message_id=unlock.message_id,
         creator_id=unlock.creator_id,
-        state=UnlockState(unlock.state),
+        state=unlock.state,
         list_minor=unlock.list_minor,
         discount_minor=unlock.discount_minor,
-        payment=payment_body(charge, amount_minor=unlock.amount_minor, currency=unlock.currency),
+        payment=payment_body(
+            unlock.last_try, amount_minor=unlock.amount_minor, currency=unlock.currency
+        ),
         created_at=unlock.created_at,
         unlocked_at=unlock.unlocked_at,
         ended_at=unlock.ended_at,
-        ended_reason=EndReason(unlock.ended_reason) if unlock.ended_reason else None,
+        ended_reason=unlock.ended_reason,
     )

@@ -77,7 +77,9 @@ class CallJournal:
                 path=order.path,
             )
         with transaction(self._engine) as session:
-            session.execute(_new_row(order))
+            first = session.scalar(_new_row(order))
+            if first is not None:
+                return _attempt(first, Repeat.SEND)
             row, now = _locked(session, order)
             if row.request_hash != order.request_hash:
                 raise StepBlocked(
@@ -86,10 +88,7 @@ class CallJournal:
                     key=order.key,
                     path=order.path,
                 )
-            if row.attempts == 0:
-                how = Repeat.SEND
-            else:
-                how = repeat_of(CallState(row.state), _age(row, order, now))
+            how = repeat_of(CallState(row.state), _age(row, order, now))
             if how is Repeat.SEND_ANEW:
                 _next_generation(row, order, now)
                 how = Repeat.SEND
@@ -120,8 +119,11 @@ class CallJournal:
         self._note(attempt, state=CallState.FAILED, error_code=error_code)
 
     def _note(self, attempt: Attempt, **values: object) -> None:
-        """What is done stays done, whatever a second one hears that was sent beside it."""
-        with transaction(self._engine) as session:
+        """What is done stays done, whatever a second one hears that was sent beside it.
+
+        Where this is lost, the order is given again with the same key and gets the same answer.
+        """
+        with transaction(self._engine, durable=False) as session:
             session.execute(
                 update(StripeCall)
                 .where(
@@ -134,7 +136,7 @@ class CallJournal:
 
 
 def _new_row(order: Order) -> Any:
-    """Attempts are counted by `begin`; a row that was just made has none yet."""
+    """Returns the row where the order is new."""
     return (
         insert(StripeCall)
         .values(
@@ -144,12 +146,13 @@ def _new_row(order: Order) -> Any:
             account=order.account,
             path=order.path,
             state=CallState.INTENT,
-            attempts=0,
+            attempts=1,
             first_sent_at=order.at,
             last_sent_at=order.at,
             workflow_id=order.workflow_id,
         )
         .on_conflict_do_nothing(index_elements=["key"])
+        .returning(StripeCall)
     )
 
 

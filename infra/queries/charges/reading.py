@@ -37,6 +37,34 @@ _SALES = own_page(
     key="c.id",
 )
 
+LAST_TRY_COLUMNS = """c.state, c.amount_minor, c.currency, c.client_secret, c.created_at,
+    c.decline_code, c.decline_kind"""
+LAST_TRY = """
+    SELECT c.* FROM charges c WHERE c.subject_id = {subject} AND c.step = 'charge'
+    ORDER BY c.generation DESC LIMIT 1"""
+"""The last try to charge for a thing that is paid for once, to be joined as `c`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastTry:
+    """What its payer is told of a charge."""
+
+    state: ChargeState
+    amount_minor: int
+    currency: str
+    client_secret: str | None
+    created_at: datetime
+    decline_code: str | None
+    decline_kind: DeclineKind | None
+
+
+def last_try_from(row: Row) -> LastTry | None:
+    """Of `LAST_TRY_COLUMNS`; None where there was no try yet."""
+    if row[0] is None:
+        return None
+    kind = DeclineKind(row[6]) if row[6] else None
+    return LastTry(ChargeState(row[0]), row[1], row[2], row[3], row[4], row[5], kind)
+
 
 @dataclass(frozen=True, slots=True)
 class ListedCharge:

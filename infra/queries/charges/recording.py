@@ -74,10 +74,10 @@ def begin_charge(session: Session, new: NewCharge) -> Charge:
         insert(Charge)
         .values(**values, state=ChargeState.OPEN.value, created_at=new.at)
         .on_conflict_do_nothing(index_elements=["id"])
+        .returning(Charge)
     )
     try:
-        with session.begin_nested():
-            session.execute(made)
+        charge = session.scalar(made)
     except IntegrityError as error:
         if _constraint_of(error) != "uq_charges_one_under_way":
             raise
@@ -95,7 +95,8 @@ def begin_charge(session: Session, new: NewCharge) -> Charge:
     )
     if paid is not None:
         raise Conflict("This is paid already.", code="charge_paid", charge_id=paid)
-    charge = charge_of(session, new.id)
+    if charge is None:
+        charge = charge_of(session, new.id)
     differing = [
         name
         for name, value in values.items()
@@ -203,8 +204,11 @@ def _pay(
 ) -> None:
     paid = intent.latest_charge
     assert paid is not None, "a payment that succeeded has its charge"
+    fee = None if charge.fee_recorded_at is not None else paid.balance_transaction
     charge.paid_at = at
     charge.stripe_charge_id = paid.id
+    if fee is not None:
+        charge.fee_recorded_at = at
     session.flush()
     ledger.record_sale(
         session,
@@ -222,16 +226,22 @@ def _pay(
         ),
         defaults=defaults,
     )
-    if paid.balance_transaction is not None:
-        record_missing_fee(session, charge, paid.balance_transaction, at=at)
+    if fee is not None:
+        _post_fee(session, charge, fee, at=at)
 
 
 def record_missing_fee(
     session: Session, charge: Charge, transaction: BalanceTransaction, *, at: datetime
 ) -> None:
     """Post what Stripe kept of a payment, if it is not posted yet."""
-    if charge.fee_recorded_at is not None:
-        return
+    if charge.fee_recorded_at is None:
+        _post_fee(session, charge, transaction, at=at)
+        charge.fee_recorded_at = at
+
+
+def _post_fee(
+    session: Session, charge: Charge, transaction: BalanceTransaction, *, at: datetime
+) -> None:
     ledger.record_fee(
         session,
         txn_id=transaction.id,
@@ -241,4 +251,3 @@ def record_missing_fee(
         at=at,
         workflow_id=charge.workflow_id,
     )
-    charge.fee_recorded_at = at

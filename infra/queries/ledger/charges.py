@@ -21,7 +21,6 @@ from domain.ledger.postings import (
     refund_failed_key,
     refund_key,
     sale,
-    sale_key,
 )
 from infra.models import EarningLot
 from infra.queries.ledger.posting import (
@@ -61,9 +60,6 @@ def record_sale(session: Session, facts: SaleFacts, *, defaults: EarningDefaults
         stripe_ref=facts.stripe_ref,
     )
     money = lock_creator_money(session, facts.creator_id)
-    first = posted_before(session, sale_key(facts.charge_id), body)
-    if first is not None:
-        return first
     agreed = (facts.fee_bps, money.fee_bps, defaults.fee_bps)
     fee_bps = next(bps for bps in agreed if bps is not None)
     hold_days = defaults.hold_days if money.hold_days is None else money.hold_days
@@ -71,6 +67,8 @@ def record_sale(session: Session, facts: SaleFacts, *, defaults: EarningDefaults
     posted = post(
         session, sale(facts, parts), body=body, when=Occasion(facts.at, facts.workflow_id)
     )
+    if not posted.is_new:
+        return posted
     session.execute(
         insert(EarningLot).values(
             id=facts.charge_id,
@@ -115,9 +113,7 @@ def record_fee(
         kind="fee", txn_id=txn_id, stripe_ref=stripe_ref, fee_minor=fee_minor, currency=currency
     )
     draft = fee(txn_id=txn_id, stripe_ref=stripe_ref, fee_minor=fee_minor, currency=currency)
-    return posted_before(session, draft.event_key, body) or post(
-        session, draft, body=body, when=Occasion(at, workflow_id)
-    )
+    return post(session, draft, body=body, when=Occasion(at, workflow_id))
 
 
 def record_refund(

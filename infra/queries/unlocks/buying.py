@@ -38,7 +38,7 @@ async def begin_unlock(session: AsyncSession, wish: Wish) -> Unlock:
         "payment_method_id": wish.payment_method_id,
         "quoted_at": wish.at,
     }
-    await session.execute(
+    made: Unlock | None = await session.scalar(
         insert(Unlock)
         .values(
             id=new_id(),
@@ -57,11 +57,14 @@ async def begin_unlock(session: AsyncSession, wish: Wish) -> Unlock:
             index_elements=["fan_id", "post_id" if wish.post_id else "message_id"],
             index_where=text("state <> 'ended'"),
         )
+        .returning(Unlock)
     )
+    if made is not None:
+        return made
     unlock = await live_unlock(
         session, fan_id=wish.fan_id, post_id=wish.post_id, message_id=wish.message_id
     )
-    assert unlock is not None, "it was made just now, or was there"
+    assert unlock is not None, "it was there a moment ago"
     if UnlockState(unlock.state).may_be_tried:
         for name, value in terms.items():
             setattr(unlock, name, value)
@@ -84,11 +87,4 @@ async def live_unlock(
         select(Unlock)
         .where(Unlock.fan_id == fan_id, is_item, Unlock.state != "ended")
         .with_for_update()
-    )
-
-
-async def own_unlock(session: AsyncSession, *, fan_id: str, unlock_id: str) -> Unlock | None:
-    """A purchase of the fan's own."""
-    return await session.scalar(
-        select(Unlock).where(Unlock.id == unlock_id, Unlock.fan_id == fan_id)
     )

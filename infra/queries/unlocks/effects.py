@@ -25,9 +25,9 @@ def right_id(charge_id: str) -> str:
 def follow_charge(session: Session, charge: Charge) -> None:
     """Let the purchase stand as its charge does. Paid: the fan gets the right, unless the post
     or message is not there to be seen any more; then the money has to go back."""
-    unlock = _locked(session, charge.subject_id)
     is_paid = charge.state == ChargeState.PAID
-    if is_paid and not _is_there(session, unlock):
+    unlock, is_there = _with_item(session, charge.subject_id)
+    if is_paid and not is_there:
         unlock.state = UnlockState.REFUNDING.value
         return
     unlock.state = STATE_OF_CHARGE[ChargeState(charge.state)].value
@@ -51,12 +51,19 @@ def follow_charge(session: Session, charge: Charge) -> None:
     )
 
 
-def _is_there(session: Session, unlock: Unlock) -> bool:
+def _with_item(session: Session, unlock_id: str) -> tuple[Unlock, bool]:
+    """A purchase, locked, and whether what is bought is there to be seen."""
+    unlock, post_state, message_state = session.execute(
+        select(Unlock, Post.state, Message.state)
+        .outerjoin(Post, Post.id == Unlock.post_id)
+        .outerjoin(Message, Message.id == Unlock.message_id)
+        .where(Unlock.id == unlock_id)
+        .with_for_update(of=Unlock)
+        .execution_options(populate_existing=True)
+    ).one()
     if unlock.message_id is not None:
-        sent = select(Message.state).where(Message.id == unlock.message_id)
-        return session.scalar(sent) == MessageState.SENT
-    state = session.scalar(select(Post.state).where(Post.id == unlock.post_id))
-    return state == PostState.PUBLISHED
+        return unlock, message_state == MessageState.SENT
+    return unlock, post_state == PostState.PUBLISHED
 
 
 def take_back(session: Session, charge: Charge, *, at: datetime, why: str) -> None:

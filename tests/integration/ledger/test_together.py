@@ -196,4 +196,4 @@ def test_few_statements(proved_engine: Engine, creator_id: str) -> None:
                 session, txn_id="txn_1", stripe_ref="ch_1", fee_minor=30, currency="USD", at=NOW
             )
         counted["fee"] = len(statements)
-    assert counted == {"sale": 5, "refund": 7, "release": 6, "reserve": 8, "fee": 3}
+    assert counted == {"sale": 4, "refund": 7, "release": 6, "reserve": 8, "fee": 2}
