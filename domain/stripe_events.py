@@ -176,8 +176,8 @@ _KNOWN_IN: dict[str, frozenset[str]] = {
     "payment_intent.succeeded": frozenset({"paid"}),
     "payment_intent.canceled": frozenset({"canceled", "declined", "paid"}),
     "payment_intent.payment_failed": frozenset({"canceled", "declined", "paid"}),
-    # A card that came after its form had expired is not kept; no money hangs on it.
-    "setup_intent.succeeded": frozenset({"succeeded", "expired"}),
+    # A card that came after its form was closed is not kept; no money hangs on it.
+    "setup_intent.succeeded": frozenset({"succeeded", "expired", "canceled"}),
     "refund.failed": frozenset({"failed", "refused"}),
     "payout.failed": frozenset({"returning", "returned", "needs_ops", "released"}),
     "payout.canceled": frozenset({"returning", "returned", "needs_ops", "released"}),

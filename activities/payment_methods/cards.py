@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -13,8 +14,9 @@ from domain.ids import card_setup_workflow_id
 from domain.payment_methods import SETUP_TTL, SetupState
 from infra.db import transaction
 from infra.models import CardSetup, PaymentMethod
-from infra.queries.payment_methods import customer_of, setups
+from infra.queries.payment_methods import customer_of, declines, setups
 from infra.stripe.gateway import StripeGateway
+from infra.stripe.objects import SetupIntent
 from workflows.declarations import implements
 from workflows.payment_methods import steps
 from workflows.payment_methods.messages import (
@@ -24,6 +26,8 @@ from workflows.payment_methods.messages import (
     CardSetupOutcome,
 )
 from workflows.queues import Queue
+
+_ENDED = frozenset({"succeeded", "canceled"})
 
 log = structlog.get_logger(__name__)
 
@@ -73,18 +77,37 @@ class CardActivities:
             if setup.state != SetupState.OPEN or setup.setup_intent_id is None:
                 return _outcome(setup)
             intent = self._gateway.retrieve_setup_intent(setup.setup_intent_id)
+            attempts = self._gateway.list_setup_attempts(intent.id)
+            with transaction(self._engine) as session:
+                setup = setups.setup_of(session, look.setup_id)
+                declines.keep_declines(session, setup, attempts)
+                is_tested = declines.has_too_many_declines(session, fan_id=setup.fan_id, at=look.at)
+            is_over = look.is_last or is_tested
+            if is_over and intent.status not in _ENDED:
+                # The browser has its secret, and could try cards with it for as long as it likes.
+                intent = self._cancel(setup, intent.id, look.at)
             card = None
             if intent.status == "succeeded" and intent.payment_method is not None:
                 card = self._gateway.retrieve_payment_method(intent.payment_method)
             with transaction(self._engine) as session:
                 setup = setups.setup_of(session, look.setup_id)
-                if card is not None or look.is_last:
-                    setups.close_setup(session, setup, card, at=look.at)
-                elif intent.decline is not None:
+                if setup.state == SetupState.OPEN and intent.decline is not None:
                     setup.decline_code = intent.decline.reason
+                if card is not None or is_over or intent.status == "canceled":
+                    without = SetupState.CANCELED if is_tested else SetupState.EXPIRED
+                    setups.close_setup(session, setup, card, without=without, at=look.at)
             if setup.state != SetupState.OPEN:
                 log.info("card_setup", setup_id=setup.id, state=setup.state)
             return _outcome(setup)
+
+    def _cancel(self, setup: CardSetup, setup_intent_id: str, at: datetime) -> SetupIntent:
+        return self._gateway.cancel_setup_intent(
+            setup_intent_id,
+            key=f"card_setup:{setup.id}:cancel:1",
+            op_id=setup.id,
+            workflow_id=card_setup_workflow_id(setup.id),
+            at=at,
+        )
 
     @implements(steps.detach_card)
     def detach_card(self, order: CardRemovalOrder) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.parts import Parts
 from domain.errors import Conflict
 from infra.models import PaymentMethod
-from infra.queries.charges.reading import refuse_too_many_declines
 from infra.queries.payment_methods import card_query
+from infra.queries.payment_methods.declines import refuse_too_many_declines
 from workflows.charges.messages import ChargeOrder, ChargeOutcome
 from workflows.charges.start import confirm_now, pay_now
 

@@ -25,8 +25,8 @@ from domain.subscriptions.states import SubscriptionState
 from infra.db import async_transaction
 from infra.models import PaymentMethod, Subscription, User
 from infra.queries.callers import load_caller
-from infra.queries.charges.reading import refuse_too_many_declines
 from infra.queries.payment_methods import card_query
+from infra.queries.payment_methods.declines import refuse_too_many_declines
 from infra.queries.subscriptions.beginning import Beginning, begin_subscription
 from infra.queries.subscriptions.listing import list_mine, list_subscribers
 from infra.queries.tiers.buying import offered

@@ -10,7 +10,7 @@ from domain.errors import Conflict, Invalid, NotFound, Unavailable
 from infra.db import async_transaction
 from infra.models import Subscription
 from infra.queries.callers import load_caller
-from infra.queries.charges.reading import refuse_too_many_declines
+from infra.queries.payment_methods.declines import refuse_too_many_declines
 from infra.queries.subscriptions.listing import own_subscription
 from workflows.subscriptions.messages import (
     Cancel,

@@ -6,6 +6,7 @@ import json
 from typing import NoReturn
 
 from stripe.params import (
+    SetupAttemptListParams,
     SetupIntentCancelParams,
     SetupIntentConfirmParams,
     SetupIntentCreateParams,
@@ -99,6 +100,7 @@ def _try(scope: Scope, setup: Obj, params: Obj) -> Obj:
         )
     refuse_spent(method)
     card = card_of(method)
+    setup["latest_attempt"] = _attempt(scope, setup, method)["id"]
     if card.code is not None and not card.attaches:
         raise _declined(scope, setup, method, card.code, card.decline_code)
     if card.authentication == "never":
@@ -120,12 +122,40 @@ def _try(scope: Scope, setup: Obj, params: Obj) -> Obj:
     return setup
 
 
+def _attempt(scope: Scope, setup: Obj, method: Obj) -> Obj:
+    """One try to confirm; it waits for the buyer until it is known how it ended."""
+    return scope.save(
+        {
+            "id": scope.new_id("setatt"),
+            "object": "setup_attempt",
+            "application": None,
+            "created": scope.now,
+            "customer": setup["customer"],
+            "flow_directions": None,
+            "livemode": False,
+            "on_behalf_of": None,
+            "payment_method": method["id"],
+            "payment_method_details": {"card": {"three_d_secure": None}, "type": "card"},
+            "setup_error": None,
+            "setup_intent": setup["id"],
+            "status": "requires_action",
+            "usage": setup["usage"],
+        }
+    )
+
+
+def _end_attempt(scope: Scope, setup: Obj, status: str, error: Obj | None = None) -> None:
+    attempt = scope.get("setup_attempt", setup["latest_attempt"])
+    scope.save(attempt | {"status": status, "setup_error": error})
+
+
 def _succeed(scope: Scope, setup: Obj, method: Obj) -> Obj:
     method["_set_up"] = setup["usage"] == "off_session"
     if setup["customer"] and method["customer"] is None:
         method["customer"] = setup["customer"]
         emit(scope, "payment_method.attached", method)
     scope.save(method)
+    _end_attempt(scope, setup, "succeeded")
     setup |= {"next_action": None, "last_setup_error": None, "status": "succeeded"}
     scope.save(setup)
     emit(scope, "setup_intent.succeeded", setup)
@@ -134,6 +164,7 @@ def _succeed(scope: Scope, setup: Obj, method: Obj) -> Obj:
 
 def _fail(scope: Scope, setup: Obj, error: Obj, method: Obj) -> Obj:
     error["payment_method"] = json.loads(json.dumps(shown(scope, method)))
+    _end_attempt(scope, setup, "failed", error)
     setup |= {
         "last_setup_error": error,
         "next_action": None,
@@ -251,3 +282,10 @@ def retrieve_setup(scope: Scope, _params: Obj, setup_id: str) -> Obj:
 def list_setups(scope: Scope, params: Obj) -> Obj:
     filters = ("customer", "payment_method")
     return page(scope.all("setup_intent"), params, "/v1/setup_intents", filters=filters)
+
+
+@route("GET", "/v1/setup_attempts", SetupAttemptListParams)
+def list_attempts(scope: Scope, params: Obj) -> Obj:
+    scope.get("setup_intent", params["setup_intent"], param="setup_intent")
+    rows = scope.all("setup_attempt")
+    return page(rows, params, "/v1/setup_attempts", filters=("setup_intent",))

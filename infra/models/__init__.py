@@ -33,7 +33,7 @@ from infra.models.ledger import (
 )
 from infra.models.media import BlockedHash, EncodedChunk, Media, Rendition, Upload
 from infra.models.messages import Conversation, Message, MessageMedia
-from infra.models.payment_methods import CardSetup, PaymentMethod, StripeCustomer
+from infra.models.payment_methods import CardDecline, CardSetup, PaymentMethod, StripeCustomer
 from infra.models.payouts import ConnectedAccount, Payout, PayoutBatch, PayoutSkip
 from infra.models.posts import Comment, Post, PostLike, PostMedia
 from infra.models.reconcile import Reconciliation
@@ -54,6 +54,7 @@ __all__ = [
     "Base",
     "Block",
     "BlockedHash",
+    "CardDecline",
     "CardSetup",
     "Charge",
     "Comment",

@@ -59,6 +59,20 @@ class PaymentMethod(Base):
     """When Stripe forgot it, too."""
 
 
+class CardDecline(Base):
+    """A card that was refused when its fan wanted to add it."""
+
+    __tablename__ = "card_declines"
+    __table_args__ = (Index("ix_card_declines_fan_id_declined_at", "fan_id", "declined_at"),)
+
+    attempt_id: Mapped[str] = mapped_column(primary_key=True)
+    """Stripe's, `setatt_…`: however often it is read, it counts once."""
+    setup_id: Mapped[Id] = mapped_column(ForeignKey("card_setups.id"))
+    fan_id: Mapped[Id] = mapped_column(ForeignKey("users.id"))
+    code: Mapped[str]
+    declined_at: Mapped[Moment]
+
+
 class CardSetup(Base):
     """A fan's wish to add a card, from the form to the confirmed card."""
 

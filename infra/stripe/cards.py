@@ -7,6 +7,7 @@ from datetime import datetime
 from stripe.params import (
     CustomerCreateParams,
     CustomerPaymentMethodListParams,
+    SetupAttemptListParams,
     SetupIntentCreateParams,
 )
 
@@ -14,7 +15,9 @@ from infra.stripe import parsing
 from infra.stripe.asking import Asking, op_metadata
 from infra.stripe.calls import StripeCalls, found_or_none
 from infra.stripe.fields import Json
-from infra.stripe.objects import Customer, PaymentMethod, SetupIntent
+from infra.stripe.objects import Customer, PaymentMethod, SetupAttempt, SetupIntent
+
+_CANCELED = frozenset({"canceled"})
 
 
 class Cards(Asking):
@@ -72,6 +75,38 @@ class Cards(Asking):
     def retrieve_setup_intent(self, setup_intent_id: str) -> SetupIntent:
         """Raises NotFound."""
         return parsing.setup_intent(self._calls.read(f"/setup_intents/{setup_intent_id}"))
+
+    def cancel_setup_intent(
+        self,
+        setup_intent_id: str,
+        *,
+        key: str,
+        op_id: str,
+        at: datetime,
+        workflow_id: str | None = None,
+    ) -> SetupIntent:
+        """Let no card be entered any more. One that succeeded meanwhile, or was canceled before,
+        is returned as it stands: look at its `status`."""
+        read = self._reading("/setup_intents")
+        return parsing.setup_intent(
+            self._order(
+                f"/setup_intents/{setup_intent_id}/cancel",
+                {},
+                key=key,
+                op_id=op_id,
+                at=at,
+                workflow_id=workflow_id,
+                read=read,
+                find=self._in_state(read, setup_intent_id, field="status", among=_CANCELED),
+                embedded="setup_intent",
+            )
+        )
+
+    def list_setup_attempts(self, setup_intent_id: str) -> list[SetupAttempt]:
+        """Every card that was tried in it, newest first."""
+        params: SetupAttemptListParams = {"setup_intent": setup_intent_id}
+        found = self._calls.read_all("/setup_attempts", params)
+        return [parsing.setup_attempt(each) for each in found]
 
     def retrieve_payment_method(self, payment_method_id: str) -> PaymentMethod:
         """Raises NotFound."""

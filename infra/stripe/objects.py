@@ -80,6 +80,16 @@ class SetupIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class SetupAttempt:
+    """One card that was tried in a SetupIntent."""
+
+    id: str
+    status: str
+    created_at: datetime
+    decline: Decline | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BalanceTransaction:
     """A line of Stripe's own books; `net_minor` is what it adds to a balance (may be negative)."""
 

@@ -26,6 +26,7 @@ from infra.stripe.objects import (
     Payout,
     Refund,
     Reversal,
+    SetupAttempt,
     SetupIntent,
     TaxCalculation,
     TaxTransaction,
@@ -82,6 +83,16 @@ def setup_intent(data: Json) -> SetupIntent:
         payment_method=fields.id_or_none("payment_method"),
         decline=_decline(fields.inside_or_none("last_setup_error")),
         metadata=fields.metadata(),
+    )
+
+
+def setup_attempt(data: Json) -> SetupAttempt:
+    fields = Fields(data, "setup_attempt")
+    return SetupAttempt(
+        id=fields.text("id"),
+        status=fields.text("status"),
+        created_at=fields.moment("created"),
+        decline=_decline(fields.inside_or_none("setup_error")),
     )
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Caller
 from domain.charges.states import ChargeKind, ChargeState, DeclineKind
-from domain.errors import RateLimited
 from domain.paging import Keyset
-from domain.payment_methods import DECLINES_PER_DAY_MAX
 from infra.models import Charge
 from infra.queries.own_pages import ME, fetch_own_page, own_page
 from infra.queries.people import PERSON, PERSON_WIDTH, Person, person_from
 from infra.reads import ReadPool, Row
 
-_DAY = timedelta(hours=24)
 _COLUMNS = """c.id::text, c.kind, c.subject_id::text, c.state, c.amount_minor, c.tax_minor,
     c.currency, c.refunded_minor, c.disputed_at, c.decline_code, c.decline_kind, c.created_at,
     c.paid_at"""
@@ -122,30 +119,3 @@ async def latest_charge(session: AsyncSession, subject_id: str) -> Charge | None
         .order_by(Charge.generation.desc())
         .limit(1)
     )
-
-
-async def refuse_too_many_declines(session: AsyncSession, *, fan_id: str, at: datetime) -> None:
-    """Stop who tries one card after the other.
-
-    Raises:
-        RateLimited: `declines`, after `DECLINES_PER_DAY_MAX` in 24 hours.
-    """
-    oldest = (
-        select(Charge.created_at)
-        .where(
-            Charge.fan_id == fan_id,
-            Charge.created_at > at - _DAY,
-            Charge.state == ChargeState.DECLINED.value,
-        )
-        .order_by(Charge.created_at.desc())
-        .limit(DECLINES_PER_DAY_MAX)
-        .subquery()
-    )
-    count, first = (await session.execute(select(func.count(), func.min(oldest.c[0])))).one()
-    if count >= DECLINES_PER_DAY_MAX:
-        wait = (first + _DAY - at).total_seconds()
-        raise RateLimited(
-            "Too many payments were declined. Try again later, or ask your bank.",
-            limit="declines",
-            retry_after_seconds=max(1, int(wait) + 1),
-        )

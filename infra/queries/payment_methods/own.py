@@ -9,26 +9,44 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound, QuotaExceeded
-from domain.payment_methods import CARDS_MAX, SetupState
+from domain.payment_methods import CARDS_MAX, SETUPS_OPEN_MAX, SetupState
 from infra.ids import new_id
 from infra.models import CardSetup, PaymentMethod
 from infra.queries.payment_methods.cards import card_query
+from infra.queries.payment_methods.declines import refuse_too_many_declines
 
 
 async def begin_setup(session: AsyncSession, *, fan_id: str, at: datetime) -> CardSetup:
     """The row of a new setup. The fan's row is locked by the caller.
 
+    Each open setup may still bring a card, and counts as one.
+
     Raises:
-        QuotaExceeded: `too_many_cards`.
+        QuotaExceeded: `too_many_cards`, or `too_many_card_setups`, which names the newest one.
+        RateLimited: `declines`; too many cards were declined today.
     """
+    await refuse_too_many_declines(session, fan_id=fan_id, at=at)
+    setups = await session.scalars(
+        select(CardSetup.id)
+        .where(CardSetup.fan_id == fan_id, CardSetup.state == SetupState.OPEN.value)
+        .order_by(CardSetup.created_at.desc(), CardSetup.id.desc())
+    )
+    opened = setups.all()
+    if len(opened) >= SETUPS_OPEN_MAX:
+        raise QuotaExceeded(
+            "Finish one of the cards that you have begun to add.",
+            code="too_many_card_setups",
+            limit=SETUPS_OPEN_MAX,
+            card_setup_id=opened[0],
+        )
     cards = await session.scalar(
         select(func.count()).where(
             PaymentMethod.fan_id == fan_id, PaymentMethod.removed_at.is_(None)
         )
     )
-    if (cards or 0) >= CARDS_MAX:
+    if (cards or 0) + len(opened) >= CARDS_MAX:
         raise QuotaExceeded(
-            f"Up to {CARDS_MAX} cards can be kept. Remove one first.",
+            f"Up to {CARDS_MAX} cards can be kept, with those that are being added. Remove one.",
             code="too_many_cards",
             limit=CARDS_MAX,
         )

@@ -39,16 +39,21 @@ def keep_form(setup: CardSetup, intent: objects.SetupIntent) -> None:
 
 
 def close_setup(
-    session: Session, setup: CardSetup, card: objects.PaymentMethod | None, *, at: datetime
+    session: Session,
+    setup: CardSetup,
+    card: objects.PaymentMethod | None,
+    *,
+    without: SetupState = SetupState.EXPIRED,
+    at: datetime,
 ) -> None:
-    """End an open setup: with the card that was confirmed, or without one."""
+    """End an open setup with the card that was confirmed; `without` one it is in that state."""
     if setup.state != SetupState.OPEN:
         return
     if card is not None:
         keep_card(session, card, fan_id=setup.fan_id, at=at)
         setup.payment_method_id = card.id
         setup.decline_code = None
-    setup.state = (SetupState.EXPIRED if card is None else SetupState.SUCCEEDED).value
+    setup.state = (without if card is None else SetupState.SUCCEEDED).value
     setup.closed_at = at
     setup.client_secret = None
     session.flush()

@@ -185,6 +185,18 @@ def setup_intent(name: str = "seti_1", **fields: object) -> Json:
     }
 
 
+def setup_attempt(name: str = "setatt_1", **fields: object) -> Json:
+    return {
+        "id": name,
+        "object": "setup_attempt",
+        "status": "failed",
+        "created": int(NOW.timestamp()),
+        "setup_intent": "seti_1",
+        "setup_error": {"type": "card_error", "code": "card_declined"},
+        **fields,
+    }
+
+
 def balance_transaction(name: str = "txn_1", **fields: object) -> Json:
     return {
         "id": name,

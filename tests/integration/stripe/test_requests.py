@@ -57,6 +57,16 @@ ROWS: dict[str, Sent] = {
         lambda g, _: g.retrieve_setup_intent("seti_1"),
         "get", "/setup_intents/seti_1", p.SetupIntentRetrieveParams, c.setup_intent(),
     ),
+    "cancel_setup_intent": Sent(
+        lambda g, o: g.cancel_setup_intent("seti_1", **o),
+        "post", "/setup_intents/seti_1/cancel", p.SetupIntentCancelParams,
+        c.setup_intent(status="canceled"),
+    ),
+    "list_setup_attempts": Sent(
+        lambda g, _: g.list_setup_attempts("seti_1"),
+        "get", "/setup_attempts", p.SetupAttemptListParams, listed(c.setup_attempt()),
+        said=(("setup_intent", "seti_1"),),
+    ),
     "retrieve_payment_method": Sent(
         lambda g, _: g.retrieve_payment_method("pm_1"),
         "get", "/payment_methods/pm_1", p.PaymentMethodRetrieveParams, c.payment_method(),

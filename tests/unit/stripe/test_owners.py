@@ -76,6 +76,7 @@ def test_an_event_has_its_owner(type_: str, facts: dict[str, str], wanted: Told)
         ("payment_intent.canceled", "open", True),
         ("setup_intent.succeeded", "succeeded", False),
         ("setup_intent.succeeded", "expired", False),
+        ("setup_intent.succeeded", "canceled", False),
         ("setup_intent.succeeded", "open", True),
         ("setup_intent.setup_failed", "expired", False),
         ("refund.failed", "succeeded", True),

@@ -60,3 +60,18 @@ def test_a_setup_may_be_canceled_until_it_succeeds(client: stripe.StripeClient) 
     with pytest.raises(stripe.InvalidRequestError) as raised:
         client.v1.setup_intents.confirm(setup.id)
     assert raised.value.code == "setup_intent_unexpected_state"
+
+
+def test_each_card_that_is_tried_is_listed(client: stripe.StripeClient) -> None:
+    customer = client.v1.customers.create({})
+    setup = client.v1.setup_intents.create(
+        {"customer": customer.id, "allowed_payment_method_types": ["card"]}
+    )
+    for method in ("pm_card_chargeDeclined", "pm_card_chargeDeclinedStolenCard"):
+        with pytest.raises(stripe.CardError):
+            client.v1.setup_intents.confirm(setup.id, {"payment_method": method})
+    client.v1.setup_intents.confirm(setup.id, {"payment_method": "pm_card_visa"})
+    attempts = client.v1.setup_attempts.list({"setup_intent": setup.id}).data
+    assert [each.status for each in attempts] == ["succeeded", "failed", "failed"]
+    codes = [each.setup_error.decline_code for each in attempts if each.setup_error]
+    assert codes == ["stolen_card", "generic_decline"]
