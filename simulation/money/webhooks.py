@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from temporalio.service import RPCError
 
+from devstack.stripe.store import PLATFORM
 from devstack.stripe.webhooks import Delivery
 from domain.stripe_events import EventState
 from infra.db import transaction
@@ -11,6 +12,11 @@ from infra.queries.stripe_events import inbox
 from infra.stripe.webhooks import verified_event
 from simulation.money.parts import Parts
 from workflows.stripe_events.start import tell_owner
+
+
+def unheard(parts: Parts) -> int:
+    """How many deliveries Stripe still has to bring, now or later."""
+    return len(parts.way.stripe.scope().world.store.all(PLATFORM, "_delivery"))
 
 
 async def hear(parts: Parts, delivery: Delivery) -> int:

@@ -29,7 +29,7 @@ from simulation.money.rules import (
     settled_broken,
 )
 from simulation.money.stripe import FAULTS
-from simulation.money.webhooks import hear
+from simulation.money.webhooks import hear, unheard
 from simulation.temporal import Death, Lost
 from simulation.worlds import Break, Json, Step
 from workflows.attention import OperatorChoice
@@ -40,10 +40,10 @@ from workflows.runner import SWEEPS
 QUIET = timedelta(days=5)
 """After which nothing of what was begun may be under way: a fan has a day to confirm, a refund
 and a payout take two."""
+ROUND = timedelta(hours=6)
+"""Of settling: as long as an operator takes to look again."""
 ELSEWHERE = ("accounts", "media", "posts")
 """Sweeps of other slices than money's."""
-ROUNDS = 2
-"""Of an operator: what one run waited for may be what another has just done."""
 PIECES_MAX = 300
 """Of work while time passes; then it jumps."""
 
@@ -136,18 +136,19 @@ class MoneyWorld:
             self._lost = None
 
     async def settle(self) -> None:
-        """Every webhook is heard, every worker lives, and time enough passes."""
+        """Every webhook is heard, every worker lives, operators are there, and time passes: until
+        nothing is under way, and no longer than `QUIET`."""
         self._touched = True
         self.parts.way.arm(None)
         end = self.parts.now + QUIET
         with ids_drawn_by(self.new_id):
-            while self.parts.now < end:
+            is_over = False
+            while not is_over and self.parts.now < end:
                 await self._hear_all()
                 await self._sweep()
-                await self._pass(timedelta(hours=6))
-            for _ in range(ROUNDS):
                 await self._operate()
-                await self._pass(timedelta(hours=6))
+                await self._pass(ROUND)
+                is_over = not unheard(self.parts) and not settled_broken(self.parts)
 
     async def _operate(self) -> None:
         """An operator has every step that waits tried again: its cause is gone by now."""
