@@ -13,13 +13,15 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from domain.charges.states import ACTION_TTL, ChargeState, DeclineKind
 from domain.errors import StepBlocked
 from domain.ledger.postings import EarningDefaults
 from infra.db import transaction
-from infra.models import Charge
+from infra.models import Charge, StripeCall
 from infra.queries import charges, payment_methods
+from infra.queries.charges.closing import why_closed
 from infra.queries.charges.recording import Effect, NewCharge
 from infra.settings import Settings
 from infra.stripe.gateway import StripeGateway
@@ -44,7 +46,9 @@ class ChargeTaker:
         """Charge once for this generation, however often it is called.
 
         `follow(session, charge)` runs once for each new state of the charge, in the transaction
-        that writes it down.
+        that writes it down. A run may begin long after its fan has asked, so what has changed
+        since is looked at again: it is declined, and Stripe is not asked, where the card was
+        removed, or the fan or the creator has no open account any more.
 
         Raises:
             Conflict: `charge_under_way`, `charge_paid`, `charge_differs`.
@@ -61,6 +65,11 @@ class ChargeTaker:
                     code="customer_missing",
                     fan_id=order.fan_id,
                 )
+            closed = None if _is_sent(session, charge) else why_closed(session, charge)
+            if closed is not None:
+                charges.decline_unsent(session, charge, code=closed, at=order.at, follow=follow)
+        if closed is not None:
+            log.info("charge_not_sent", charge_id=charge.id, why=closed)
         if ChargeState(charge.state).is_final:
             return outcome_of(charge)
         if charge.payment_intent_id is not None:
@@ -217,6 +226,12 @@ class ChargeTaker:
                 decline_code=charge.decline_code,
             )
         return outcome_of(charge)
+
+
+def _is_sent(session: Session, charge: Charge) -> bool:
+    """Whether Stripe was asked, or may have been: then only its answer can end the charge."""
+    is_begun = charge.payment_intent_id is not None or ChargeState(charge.state).is_final
+    return is_begun or session.get(StripeCall, call_key(charge)) is not None
 
 
 def call_key(charge: Charge) -> str:

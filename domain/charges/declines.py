@@ -13,6 +13,9 @@ given up does not come back.
 *needs_fan* is what the card's holder settles while they are there: their bank wants to hear
 from them (3-D Secure), or what they typed is wrong.
 
+Three reasons are ours, of a payment that was begun and not sent to the bank any more:
+`card_removed`, `account_closed` (the fan's is suspended or deleted) and `creator_closed`.
+
 Of `fraudulent`, `lost_card`, `stolen_card` and their like the fan is told no more than that the
 bank declined the card: whoever holds a stolen one should not learn that it is known to be.
 """
@@ -29,6 +32,9 @@ _LIMIT = "This card has reached its limit. Try again later, or use another card.
 _AGAIN = "The bank could not be reached. Try again in a while."
 _UNFIT = "This card can't be used for this payment. Use another card."
 _EXPIRED = "This card has expired. Use another card."
+_REMOVED = "This card was removed before it was charged. Nothing was taken."
+_CLOSED = "This account was suspended or deleted before its card was charged. Nothing was taken."
+_CREATOR_CLOSED = "This creator can't be paid any more. Nothing was taken."
 _MISTYPED = "The details of the card are not right. Enter them again."
 
 _TABLE: dict[DeclineKind, dict[str, str]] = {
@@ -50,6 +56,9 @@ _TABLE: dict[DeclineKind, dict[str, str]] = {
         "stop_payment_order testmode_decline transaction_not_allowed live_mode_test_card "
         "payment_method_not_available",
         _EXPIRED: "expired_card",
+        _REMOVED: "card_removed",
+        _CLOSED: "account_closed",
+        _CREATOR_CLOSED: "creator_closed",
     },
     DeclineKind.NEEDS_FAN: {
         _CONFIRM: "authentication_required authentication_not_handled "

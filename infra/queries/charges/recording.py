@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from domain.charges.declines import decline_kind_of
 from domain.charges.states import STATE_OF_INTENT, ChargeKind, ChargeState, may_become
 from domain.errors import Conflict, NotFound
 from domain.ids import derived_id
@@ -168,6 +169,18 @@ def apply_intent(
     follow(session, charge)
     session.flush()
     return True
+
+
+def decline_unsent(
+    session: Session, charge: Charge, *, code: str, at: datetime, follow: Effect
+) -> None:
+    """End a locked charge of which Stripe was never asked; `code` is a reason of our own."""
+    assert charge.state == ChargeState.OPEN and charge.payment_intent_id is None, charge.state
+    charge.state = ChargeState.DECLINED.value
+    charge.decline_code, charge.decline_kind = code, decline_kind_of(code).value
+    charge.closed_at = at
+    follow(session, charge)
+    session.flush()
 
 
 def keep_tax(session: Session, charge_id: str, tax: TaxCalculation) -> None:
