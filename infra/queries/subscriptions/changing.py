@@ -48,7 +48,7 @@ def cancel(
     if state is _S.CANCELING:
         return
     move_to(subscription, _S.CANCELING)
-    subscription.resume_at = subscription.trial_notice_at = None
+    subscription.resume_at = None
     note(subscription, EventKind.CANCELING, at)
     set_access(session, subscription, at=at, rules=rules)
     assert subscription.period_end is not None, "what runs has a period"

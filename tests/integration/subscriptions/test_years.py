@@ -68,6 +68,22 @@ def test_a_card_tries_a_creator_once_in_whichever_account(
     assert [charge.amount_minor for charge in keeper.charges(subscribed)] == [500]
 
 
+@pytest.mark.parametrize(
+    ("canceled", "resumed"), [(1, 2), (1, 13), (13, 13)], ids=["early", "late", "told"]
+)
+def test_who_takes_a_cancellation_back_is_told_once_that_the_trial_ends(
+    keeper: Keeper, fan: User, trial: Tier, card: PaymentMethod, canceled: int, resumed: int
+) -> None:
+    subscribed = keeper.subscribe(fan, trial, card=card)
+    keeper.pass_time(subscribed, canceled * DAY)
+    keeper.change(subscribed, ChangeKind.CANCEL)
+    keeper.pass_time(subscribed, (resumed - canceled) * DAY)
+    keeper.change(subscribed, ChangeKind.RESUME)
+    keeper.pass_time(subscribed, (14 - resumed) * DAY)
+    assert keeper.notices(fan).count("trial_ends") == 1
+    assert keeper.row(subscribed).state == "active"
+
+
 def test_a_trial_that_can_not_be_paid_has_no_grace(
     keeper: Keeper, fan: User, trial: Tier, give_card: GiveCard
 ) -> None:
