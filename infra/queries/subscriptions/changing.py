@@ -20,6 +20,7 @@ from domain.subscriptions.rules import Rules
 from domain.subscriptions.states import EndReason, SubscriptionState
 from infra.models import Subscription, Tier
 from infra.queries.payment_methods import default_card, own_card
+from infra.queries.subscriptions.effects import fail_upgrade
 from infra.queries.subscriptions.ending import end_subscription
 from infra.queries.subscriptions.giving import set_access
 from infra.queries.subscriptions.mails import in_words, tell_fan
@@ -49,11 +50,24 @@ def cancel(
         return
     move_to(subscription, _S.CANCELING)
     subscription.resume_at = None
+    _take_upgrade_back(subscription, at)
     note(subscription, EventKind.CANCELING, at)
     set_access(session, subscription, at=at, rules=rules)
     assert subscription.period_end is not None, "what runs has a period"
     ends_at = in_words(subscription.period_end)
     tell_fan(session, subscription, Notice.CANCELING, ends_at=ends_at)
+
+
+def _take_upgrade_back(subscription: Subscription, at: datetime) -> None:
+    """Let an upgrade that was asked for, and is not paid, come to nothing. What it costs is of
+    that moment, and would be wrong at any later one."""
+    if subscription.upgrade_tier_id is None:
+        return
+    if subscription.charge_id is None:
+        fail_upgrade(subscription, at=at, decline_code=None)
+    else:
+        # It is with the fan or their bank: the run gives it up, and takes what was paid by then.
+        subscription.charge_expires_at = at
 
 
 def resume(session: Session, subscription: Subscription, *, at: datetime, rules: Rules) -> None:
@@ -69,6 +83,8 @@ def resume(session: Session, subscription: Subscription, *, at: datetime, rules:
     elif state is _S.ACTIVE and subscription.resume_at is not None:
         subscription.resume_at = None
     elif state is _S.CANCELING and subscription.period_end and subscription.period_end > at:
+        if subscription.charge_id is None:
+            _take_upgrade_back(subscription, at)
         was_trial = subscription.period_index == 0
         move_to(subscription, _S.TRIALING if was_trial else _S.ACTIVE)
     else:

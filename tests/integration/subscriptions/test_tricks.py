@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import stripe
 
+from infra.ids import new_id
 from infra.models import PaymentMethod, Tier, User
 from tests.harness.rows import MakePromo, MakeTier
+from tests.harness.stripe import GiveCard
 from tests.harness.subscriptions import DAY, Keeper
 from workflows.subscriptions.messages import Change, ChangeKind
 
@@ -86,3 +89,61 @@ def test_a_code_for_a_higher_tier_takes_nothing_off_a_lower_one(
     keeper.pass_time(subscribed, 40 * DAY)
     paid = [each.amount_minor for each in keeper.charges(subscribed)]
     assert paid == [2_500, tier.price_minor]
+
+
+def test_an_upgrade_that_was_cancelled_does_not_come_back_at_its_old_cost(
+    keeper: Keeper, fan: User, tier: Tier, dear: Tier, card: PaymentMethod
+) -> None:
+    subscribed = keeper.subscribe(fan, tier, card=card)
+    keeper.now += DAY
+    # Both are written down before the run comes to take the upgrade.
+    for kind, tier_id in ((ChangeKind.CHANGE_TIER, dear.id), (ChangeKind.CANCEL, None)):
+        wish = Change(subscribed, kind, keeper.now, tier_id=tier_id)
+        assert keeper.activities.change_subscription(wish).refusal is None
+    assert keeper.events(subscribed)[-2:] == ["tier_change_failed", "canceling"]
+    keeper.pass_time(subscribed, 20 * DAY)
+    keeper.change(subscribed, ChangeKind.RESUME)
+    row = keeper.row(subscribed)
+    assert (row.state, row.tier_id, row.upgrade_tier_id) == ("active", tier.id, None)
+    assert len(keeper.charges(subscribed)) == 1
+
+
+def test_an_upgrade_that_waits_for_the_bank_is_given_up_with_the_subscription(
+    keeper: Keeper,
+    fan: User,
+    tier: Tier,
+    dear: Tier,
+    card: PaymentMethod,
+    give_card: GiveCard,
+    stripe_client: stripe.StripeClient,
+) -> None:
+    subscribed = keeper.subscribe(fan, tier, card=card)
+    asks = give_card(fan, "pm_card_authenticationRequired")
+    keeper.change(subscribed, ChangeKind.USE_NEW_CARD, payment_method_id=asks.id)
+    keeper.change(subscribed, ChangeKind.CHANGE_TIER, tier_id=dear.id)
+    assert keeper.looks[-1].outcome == "requires_action"
+    keeper.change(subscribed, ChangeKind.CANCEL)
+    upgrade = keeper.charges(subscribed)[-1]
+    assert upgrade.state == "canceled"
+    intent = stripe_client.v1.payment_intents.retrieve(str(upgrade.payment_intent_id))
+    assert intent.status == "canceled"
+    keeper.pass_time(subscribed, 10 * DAY)
+    keeper.change(subscribed, ChangeKind.RESUME)
+    row = keeper.row(subscribed)
+    assert (row.state, row.tier_id, row.upgrade_tier_id) == ("active", tier.id, None)
+    assert [each.state for each in keeper.charges(subscribed)] == ["paid", "canceled"]
+
+
+def test_an_upgrade_that_was_never_sent_is_not_taken_after_a_cancellation(
+    keeper: Keeper, fan: User, tier: Tier, dear: Tier, card: PaymentMethod
+) -> None:
+    """The worker died between choosing the charge's number and writing its row."""
+    subscribed = keeper.subscribe(fan, tier, card=card)
+    wish = Change(subscribed, ChangeKind.CHANGE_TIER, keeper.now, tier_id=dear.id)
+    keeper.activities.change_subscription(wish)
+    keeper.set(subscribed, charge_id=new_id())
+    keeper.change(subscribed, ChangeKind.CANCEL)
+    keeper.pass_time(subscribed, 20 * DAY)
+    keeper.change(subscribed, ChangeKind.RESUME)
+    assert keeper.row(subscribed).upgrade_tier_id is None
+    assert len(keeper.charges(subscribed)) == 1
