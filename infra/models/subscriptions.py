@@ -61,6 +61,16 @@ class Subscription(Base):
         Index("ix_subscriptions_fan_id_created_at_id", "fan_id", "created_at", "id"),
         Index("ix_subscriptions_creator_id_created_at_id", "creator_id", "created_at", "id"),
         Index("ix_subscriptions_tier_id_live", "tier_id", postgresql_where=text(_LIVE)),
+        Index(
+            "ix_subscriptions_next_tier_id",
+            "next_tier_id",
+            postgresql_where=text("next_tier_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_subscriptions_upgrade_tier_id",
+            "upgrade_tier_id",
+            postgresql_where=text("upgrade_tier_id IS NOT NULL"),
+        ),
         Index("ix_subscriptions_wake_at", "wake_at", postgresql_where=text(_LIVE)),
         Index(
             "ix_subscriptions_charged_too_late",

@@ -149,6 +149,7 @@ def change_tier(
         fan_id=subscription.fan_id,
         at=at,
         lock=True,
+        holder_id=subscription.id,
     )
     if offer.tier.rank < session.get_one(Tier, subscription.tier_id).rank:
         _plan_change(subscription, offer, at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from domain.errors import Conflict, Invalid
@@ -37,6 +37,7 @@ def offered(
     fan_id: str | None,
     at: datetime,
     lock: bool = False,
+    holder_id: str | None = None,
 ) -> Offered:
     """The terms on which the fan may subscribe at `at`.
 
@@ -47,6 +48,7 @@ def offered(
         months: 1, or those of one of the tier's bundles.
         fan_id: None is somebody who is not signed in.
         lock: keep the tier as it is until the transaction ends, so that its cap is not passed.
+        holder_id: the subscription that asks, which needs no second place.
 
     Raises:
         NotFound: `tier_not_found`; the creator does not sell it, or not any more.
@@ -56,7 +58,7 @@ def offered(
     tier = session.get(Tier, tier_id, with_for_update=lock, populate_existing=True)
     if tier is None or tier.creator_id != creator_id or tier.archived_at is not None:
         raise no_such_tier()
-    require_room(session, tier)
+    require_room(session, tier, holder_id=holder_id)
     bundle_bps = _bundle_bps(session, tier, months)
     promo = None
     if code is not None:
@@ -76,8 +78,11 @@ def offered(
     return Offered(tier, plan, promo)
 
 
-def require_room(session: Session, tier: Tier) -> None:
+def require_room(session: Session, tier: Tier, *, holder_id: str | None = None) -> None:
     """May one more subscribe to the tier? Exact where its row is locked.
+
+    Who has the tier holds a place, and so does who comes to it with the next period, or is
+    paying for it: what was promised and paid can't be refused when its day comes.
 
     Raises:
         Conflict: `tier_full`.
@@ -85,7 +90,13 @@ def require_room(session: Session, tier: Tier) -> None:
     if tier.subscriber_cap is None:
         return
     held = select(func.count()).where(
-        Subscription.tier_id == tier.id, Subscription.state.not_in(_FINAL)
+        or_(
+            Subscription.tier_id == tier.id,
+            Subscription.next_tier_id == tier.id,
+            Subscription.upgrade_tier_id == tier.id,
+        ),
+        Subscription.state.not_in(_FINAL),
+        Subscription.id.is_distinct_from(holder_id),
     )
     if (session.scalar(held) or 0) >= tier.subscriber_cap:
         raise Conflict(

@@ -34,6 +34,10 @@ _BUNDLES = """(SELECT coalesce(jsonb_agg(jsonb_build_array(b.months, b.discount_
     FROM tier_bundles b WHERE b.tier_id = t.id AND b.archived_at IS NULL)"""
 _SUBSCRIBED = """(SELECT count(*) FROM subscriptions s
     WHERE s.tier_id = t.id AND s.state NOT IN ('canceled', 'expired'))"""
+_HELD = """(SELECT count(*) FROM subscriptions s
+    WHERE t.id IN (s.tier_id, s.next_tier_id, s.upgrade_tier_id)
+    AND s.state NOT IN ('canceled', 'expired'))"""
+# Who comes to the tier with the next period holds a place as well (`buying.require_room`).
 _OFFERED = f"""t.id::text, t.name, t.description, t.benefits, t.rank, t.price_minor, t.currency,
     t.trial_days, {_BUNDLES}"""
 _OWN_COLUMNS = f"""{_OFFERED}, t.is_visible, t.subscriber_cap, {_SUBSCRIBED},
@@ -59,7 +63,7 @@ asked AS MATERIALIZED (
 ),
 {OWNERS}
 SELECT v.role, {OWNER_COLUMNS}, o.owner_id::text, {_OFFERED},
-    t.subscriber_cap IS NOT NULL AND {_SUBSCRIBED} >= t.subscriber_cap
+    t.subscriber_cap IS NOT NULL AND {_HELD} >= t.subscriber_cap
 FROM (SELECT true) one
 LEFT JOIN viewer v ON true
 LEFT JOIN owners o ON true

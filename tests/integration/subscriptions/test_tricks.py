@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 import stripe
 
+from domain.errors import Conflict
+from domain.subscriptions.life import UPGRADE_TIME
 from infra.ids import new_id
 from infra.models import PaymentMethod, Tier, User
-from tests.harness.rows import MakePromo, MakeTier
+from tests.harness.rows import MakePromo, MakeTier, MakeUser
 from tests.harness.stripe import GiveCard
 from tests.harness.subscriptions import DAY, Keeper
 from workflows.subscriptions.messages import Change, ChangeKind
@@ -147,3 +149,54 @@ def test_an_upgrade_that_was_never_sent_is_not_taken_after_a_cancellation(
     keeper.change(subscribed, ChangeKind.RESUME)
     assert keeper.row(subscribed).upgrade_tier_id is None
     assert len(keeper.charges(subscribed)) == 1
+
+
+def test_a_planned_change_holds_its_place_in_a_full_tier(
+    keeper: Keeper,
+    fan: User,
+    creator: User,
+    dear: Tier,
+    card: PaymentMethod,
+    make_user: MakeUser,
+    make_tier: MakeTier,
+    give_card: GiveCard,
+) -> None:
+    small = make_tier(creator, rank=1, subscriber_cap=1)
+    planned = keeper.subscribe(fan, dear, card=card)
+    assert keeper.change(planned, ChangeKind.CHANGE_TIER, tier_id=small.id).refusal is None
+    # Asked again it is the same place.
+    assert keeper.change(planned, ChangeKind.CHANGE_TIER, tier_id=small.id).refusal is None
+    other = make_user()
+    with pytest.raises(Conflict) as refused:
+        keeper.subscribe(other, small, card=give_card(other))
+    assert refused.value.code == "tier_full"
+    late = keeper.subscribe(other, dear, card=give_card(other))
+    refusal = keeper.change(late, ChangeKind.CHANGE_TIER, tier_id=small.id).refusal
+    assert refusal is not None and refusal.code == "tier_full"
+    # Who stays after all gives it free again.
+    keeper.change(planned, ChangeKind.CHANGE_TIER, tier_id=dear.id)
+    assert keeper.change(late, ChangeKind.CHANGE_TIER, tier_id=small.id).refusal is None
+    keeper.pass_time(late, 40 * DAY)
+    assert keeper.row(late).tier_id == small.id
+
+
+def test_an_upgrade_that_is_being_paid_holds_its_place(
+    keeper: Keeper,
+    fan: User,
+    creator: User,
+    tier: Tier,
+    make_user: MakeUser,
+    make_tier: MakeTier,
+    give_card: GiveCard,
+) -> None:
+    small = make_tier(creator, rank=7, price_minor=5_000, subscriber_cap=1)
+    subscribed = keeper.subscribe(fan, tier, card=give_card(fan))
+    asks = give_card(fan, "pm_card_authenticationRequired")
+    keeper.change(subscribed, ChangeKind.USE_NEW_CARD, payment_method_id=asks.id)
+    keeper.change(subscribed, ChangeKind.CHANGE_TIER, tier_id=small.id)
+    other = make_user()
+    with pytest.raises(Conflict) as refused:
+        keeper.subscribe(other, small, card=give_card(other))
+    assert refused.value.code == "tier_full"
+    keeper.pass_time(subscribed, 2 * UPGRADE_TIME)
+    keeper.subscribe(other, small, card=give_card(other))
