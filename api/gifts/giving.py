@@ -17,12 +17,11 @@ from api.parts import ApiParts, Parts
 from api.portraits import person_body
 from api.problems import PROBLEMS
 from api.schemas import PageQuery
-from domain.errors import Conflict, NotFound
+from domain.errors import NotFound
 from domain.ids import derived_id, gift_workflow_id
 from domain.paging import cursor_for, keyset_from
 from domain.subscriptions.gifts import UNDER_WAY, GiftState
 from infra.db import async_transaction
-from infra.models import Gift
 from infra.queries.callers import load_caller
 from infra.queries.charges.reading import latest_charge
 from infra.queries.gifts.effects import withdraw
@@ -35,6 +34,7 @@ from infra.queries.gifts.giving import (
     list_compliments,
     list_received,
     own_gift,
+    require_same,
 )
 from infra.queries.tiers.buying import offered
 from infra.queries.tiers.reading import shop_of
@@ -69,7 +69,14 @@ async def send(
         gift_id = derived_id("gift", giver.id, key)
         gift = await own_gift(session, giver_id=giver.id, gift_id=gift_id)
         if gift is not None:
-            _require_same(gift, wish)
+            await session.run_sync(
+                require_same,
+                gift,
+                recipient=wish.recipient,
+                creator_id=shop.creator_id,
+                tier_id=wish.tier_id,
+                months=wish.months,
+            )
         else:
             card = await card_to_charge(
                 session, fan_id=giver.id, payment_method_id=wish.payment_method_id, at=now
@@ -99,13 +106,6 @@ async def send(
     if body.state in (GiftState.CHARGING, GiftState.PROCESSING):
         response.status_code = PENDING
     return body
-
-
-def _require_same(gift: Gift, wish: schemas.GiftRequest) -> None:
-    if (gift.tier_id, gift.months) != (wish.tier_id, wish.months):
-        raise Conflict(
-            "The same Idempotency-Key came with another gift.", code="idempotency_key_reused"
-        )
 
 
 @router.get("/gifts/{gift_id}", operation_id="getGift", response_model=schemas.GiftBody)

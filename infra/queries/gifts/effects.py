@@ -29,7 +29,13 @@ def follow_charge(session: Session, charge: Charge) -> None:
 
 
 def give(session: Session, gift: Gift, *, at: datetime) -> None:
-    """Open what the gift opens, from the end of an earlier gift of the same creator on."""
+    """Open what the gift opens, from the end of an earlier gift of the same tier on.
+
+    The recipient's row is locked, so that of two gifts at once the second sees the first.
+    """
+    session.execute(
+        select(User.id).where(User.id == gift.recipient_id).with_for_update(key_share=True)
+    )
     starts_at = max(at, _end_of_earlier(session, gift) or at)
     if gift.months is not None:
         until = months_after(starts_at, gift.months)

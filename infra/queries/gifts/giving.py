@@ -109,10 +109,14 @@ def give_compliment(session: Session, wish: Compliment) -> Gift:
     """
     known = session.get(Gift, wish.id)
     if known is not None:
-        if (known.tier_id, known.days) != (wish.tier_id, wish.days):
-            raise Conflict(
-                "The same Idempotency-Key came with another gift.", code="idempotency_key_reused"
-            )
+        require_same(
+            session,
+            known,
+            recipient=wish.recipient,
+            creator_id=wish.creator_id,
+            tier_id=wish.tier_id,
+            days=wish.days,
+        )
         return known
     tier = session.get(Tier, wish.tier_id)
     if tier is None or tier.creator_id != wish.creator_id or tier.archived_at is not None:
@@ -136,6 +140,32 @@ def give_compliment(session: Session, wish: Compliment) -> Gift:
     session.flush()
     give(session, gift, at=wish.at)
     return gift
+
+
+def require_same(
+    session: Session,
+    gift: Gift,
+    *,
+    recipient: str,
+    creator_id: str,
+    tier_id: str,
+    months: int | None = None,
+    days: int | None = None,
+) -> None:
+    """Refuse a key that came before, with a gift of something else, or for somebody else.
+
+    Args:
+        recipient: handle.
+
+    Raises:
+        Conflict: `idempotency_key_reused`.
+    """
+    recipient_id = session.scalar(select(User.id).where(User.handle == recipient.lower()))
+    asked = (recipient_id, creator_id, tier_id, months, days)
+    if asked != (gift.recipient_id, gift.creator_id, gift.tier_id, gift.months, gift.days):
+        raise Conflict(
+            "The same Idempotency-Key came with another gift.", code="idempotency_key_reused"
+        )
 
 
 def _recipient(session: Session, handle: str, *, giver_id: str, tier: Tier) -> User:

@@ -120,6 +120,39 @@ async def test_the_same_key_is_the_same_gift(
         assert len(session.scalars(select(Charge)).all()) == 1
 
 
+async def test_the_same_key_for_somebody_or_something_else_is_refused(
+    api: RunningApi,
+    engine: Engine,
+    fan: User,
+    friend: User,
+    creator: User,
+    tier: Tier,
+    make_user: MakeUser,
+    make_tier: MakeTier,
+    give_card: GiveCard,
+) -> None:
+    give_card(fan)
+    client, key = api.client(fan), new_id()
+    await give(client, creator, tier, friend, key=key)
+    other_creator = make_user(role=Role.CREATOR)
+    for wish in (
+        (creator, tier, make_user()),
+        (other_creator, tier, friend),
+        (creator, make_tier(creator, rank=4), friend),
+    ):
+        with transaction(engine) as session:
+            session.execute(delete(IdempotencyRecord))
+        refused = await give(client, *wish, key=key)
+        assert (refused["status"], refused["code"]) == (409, "idempotency_key_reused")
+    given, headers = api.client(creator), {"idempotency-key": key}
+    for recipient, status in ((friend, 201), (fan, 409)):
+        with transaction(engine) as session:
+            session.execute(delete(IdempotencyRecord))
+        compliment = {"recipient": recipient.handle, "tier_id": tier.id, "days": 30}
+        answer = await call(given, "POST", "/me/complimentary", json=compliment, headers=headers)
+        assert answer.status_code == status, answer.text
+
+
 async def test_a_declined_gift_gives_nothing(
     api: RunningApi, fan: User, friend: User, creator: User, tier: Tier, give_card: GiveCard
 ) -> None:
