@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Caller
 from domain.accounts import Role
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, Invalid, NotFound
 from domain.paging import Keyset
 from domain.posts import PostState
 from domain.tips import WINDOW, TipState, check_daily, check_tip
@@ -53,7 +53,7 @@ async def begin_tip(session: AsyncSession, fan: User, gesture: Gesture) -> Tip:
     Raises:
         NotFound: `creator_not_found` or `post_not_found`; also where either has blocked the
             other.
-        Invalid: the amount is out of bounds.
+        Invalid: the amount is out of bounds, or in a currency that the creator does not take.
         QuotaExceeded: `tips_exhausted`.
         Conflict: `idempotency_key_reused`.
     """
@@ -102,8 +102,21 @@ def _terms(gesture: Gesture) -> tuple[str, int, str]:
 
 
 def _least(creator: Creator, gesture: Gesture) -> int | None:
-    """What the creator wants at least; said in their own currency, and nothing of others."""
-    return creator.tip_minimum_minor if gesture.currency == creator.currency else None
+    """What the creator wants at least. They say it in their own currency; what another one is
+    worth is not known here, so that a tip in one could be any part of it.
+
+    Raises:
+        Invalid: `tip_currency_differs`.
+    """
+    least_minor = creator.tip_minimum_minor
+    if least_minor is not None and gesture.currency != creator.currency:
+        raise Invalid(
+            f"This creator takes tips in {creator.currency}.",
+            code="tip_currency_differs",
+            currency=creator.currency,
+            least_minor=least_minor,
+        )
+    return least_minor
 
 
 async def _creator(session: AsyncSession, fan: User, creator_id: str) -> Creator:

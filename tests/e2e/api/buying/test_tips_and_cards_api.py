@@ -98,8 +98,15 @@ async def test_a_creator_says_what_they_want_at_least(
         session.get_one(Creator, creator.id).tip_minimum_minor = 500
     refused = await tip(api.client(fan), creator, 499)
     assert (refused["code"], refused["facts"]["least_minor"]) == ("tip_out_of_bounds", 500)
+    # Where they want so much at least, nothing can be less by being in another currency.
     with transaction(engine) as session:
         session.get_one(Creator, creator.id).currency = "EUR"
+    for amount_minor in (499, 500):
+        refused = await tip(api.client(fan), creator, amount_minor)
+        assert (refused["status"], refused["code"]) == (422, "tip_currency_differs")
+        assert refused["facts"] == {"currency": "EUR", "least_minor": 500}
+    with transaction(engine) as session:
+        session.get_one(Creator, creator.id).tip_minimum_minor = None
     assert (await tip(api.client(fan), creator, 499))["state"] == "sent"
 
 
