@@ -6,6 +6,7 @@ lost: nobody waits for it, and nobody is refused because of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -16,7 +17,7 @@ from domain.access import Decision, Reason, Viewer
 from domain.auth import Origin
 from infra.db import async_transaction
 from infra.models.refunds import AccessedItem
-from infra.queries.access_log import hour_of, note_access
+from infra.queries.access_log import hour_of, note_accesses
 
 log = structlog.get_logger(__name__)
 
@@ -49,26 +50,27 @@ class AccessLog:
         *,
         creator_id: str,
         item: AccessedItem,
-        item_id: str,
+        item_ids: Sequence[str],
         origin: Origin,
         at: datetime,
     ) -> None:
+        """Write down that they opened these, which are all of one kind and of one creator."""
         assert viewer.user_id is not None, "who has a right is signed in"
         try:
             async with async_transaction(self._engine) as session:
-                await note_access(
+                await note_accesses(
                     session,
                     fan_id=viewer.user_id,
                     creator_id=creator_id,
                     item=item,
-                    item_id=item_id,
+                    item_ids=item_ids,
                     address=origin.ip,
                     agent=origin.user_agent,
                     at=at,
                 )
         except SQLAlchemyError as error:
-            log.warning("access_not_written", item_id=item_id, why=str(error).strip())
+            log.warning("access_not_written", item_ids=item_ids, why=str(error).strip())
             return
-        self._written[viewer.user_id, item, item_id, hour_of(at)] = None
-        if len(self._written) > REMEMBERED_MAX:
+        self._written |= {(viewer.user_id, item, each, hour_of(at)): None for each in item_ids}
+        while len(self._written) > REMEMBERED_MAX:
             del self._written[next(iter(self._written))]

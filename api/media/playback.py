@@ -50,7 +50,7 @@ async def start_playback(
             viewer,
             creator_id=opened.media.owner_id,
             item=AccessedItem.MEDIA,
-            item_id=item_id,
+            item_ids=[item_id],
             origin=origin,
             at=now,
         )

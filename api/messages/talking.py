@@ -6,10 +6,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from starlette.background import BackgroundTask
 
 from api import API_PREFIX
 from api.answers import json_answer
 from api.auth.callers import SignedInCaller
+from api.auth.origin import RequestOrigin
 from api.contract.idempotency import IdempotencyKeyRequired
 from api.messages import schemas
 from api.messages.views import message_json
@@ -20,6 +22,7 @@ from api.schemas import PageQuery
 from domain.paging import cursor_for, cursor_for_number, keyset_from, number_from
 from infra.db import async_transaction
 from infra.ids import new_id
+from infra.models.refunds import AccessedItem
 from infra.queries.access.messages import open_conversation, open_message
 from infra.queries.callers import load_caller
 from infra.queries.messages.lists import list_conversations
@@ -100,6 +103,7 @@ async def get_messages(
     conversation_id: UUID,
     query: Annotated[PageQuery, Query()],
     caller: SignedInCaller,
+    origin: RequestOrigin,
     parts: ApiParts,
 ) -> Response:
     """Messages of a conversation of the caller's, the newest first.
@@ -115,13 +119,30 @@ async def get_messages(
         before=number_from(query.cursor) if query.cursor is not None else None,
         limit=query.limit,
     )
-    return json_answer(
+    answer = json_answer(
         {
             "data": [message_json(parts, each, now=now) for each in page.messages],
             "next_cursor": None if page.next_seq is None else cursor_for_number(page.next_seq),
             "has_more": page.next_seq is not None,
         }
     )
+    bought = [
+        each
+        for each in page.messages
+        if each.price_minor is not None
+        and parts.access_log.is_news(page.viewer, each.decision, AccessedItem.MESSAGE, each.id, now)
+    ]
+    if bought:
+        answer.background = BackgroundTask(
+            parts.access_log.note,
+            page.viewer,
+            creator_id=bought[0].sender_id,
+            item=AccessedItem.MESSAGE,
+            item_ids=[each.id for each in bought],
+            origin=origin,
+            at=now,
+        )
+    return answer
 
 
 @router.delete("/messages/{message_id}", operation_id="deleteMessage", status_code=204)

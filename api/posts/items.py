@@ -56,7 +56,7 @@ async def get(post_id: UUID, request: Request, caller: AnyCaller, parts: ApiPart
             viewer,
             creator_id=opened.owner_id,
             item=AccessedItem.POST,
-            item_id=opened.id,
+            item_ids=[opened.id],
             origin=origin_of(request, parts.settings),
             at=now,
         )

@@ -129,6 +129,7 @@ class Dispute(Base):
 
 class AccessedItem(StrEnum):
     POST = "post"
+    MESSAGE = "message"
     MEDIA = "media"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.dialects.postgresql import insert
@@ -16,26 +17,29 @@ def hour_of(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 
 
-async def note_access(
+async def note_accesses(
     session: AsyncSession,
     *,
     fan_id: str,
     creator_id: str,
     item: AccessedItem,
-    item_id: str,
+    item_ids: Sequence[str],
     address: str | None,
     agent: str,
     at: datetime,
 ) -> None:
-    """Write an access down, unless the same fan opened the same thing in the same hour (UTC)."""
-    row = insert(AccessEntry).values(
-        fan_id=fan_id,
-        item_type=item.value,
-        item_id=item_id,
-        hour=hour_of(at),
-        creator_id=creator_id,
-        at=at,
-        address=address,
-        agent=agent,
-    )
-    await session.execute(row.on_conflict_do_nothing())
+    """Write accesses down, but those of what the same fan opened in the same hour (UTC)."""
+    rows = [
+        {
+            "fan_id": fan_id,
+            "item_type": item.value,
+            "item_id": each,
+            "hour": hour_of(at),
+            "creator_id": creator_id,
+            "at": at,
+            "address": address,
+            "agent": agent,
+        }
+        for each in sorted(item_ids)
+    ]
+    await session.execute(insert(AccessEntry).values(rows).on_conflict_do_nothing())

@@ -70,6 +70,7 @@ class OpenedMessage:
 class OpenedConversation:
     """Messages of one conversation, the newest first."""
 
+    viewer: Viewer
     messages: list[OpenedMessage]
     next_seq: int | None
     """Where the next page begins, which has the messages before it; None on the last page."""
@@ -158,6 +159,7 @@ async def open_conversation(
     seqs = [row[_DECIDED_WIDTH + 1] for row in page]
     has_more = len(rows) > limit + 1
     return OpenedConversation(
+        viewer=as_fan(viewer_from(caller, rows[0][0])),
         messages=found[:limit],
         next_seq=seqs[-1] if has_more else None,
     )

@@ -73,6 +73,10 @@ def _accesses(session: Session, charge: Charge) -> list[Access]:
                     AccessEntry.item_id == unlock.post_id,
                 ),
                 and_(
+                    AccessEntry.item_type == AccessedItem.MESSAGE,
+                    AccessEntry.item_id == unlock.message_id,
+                ),
+                and_(
                     AccessEntry.item_type == AccessedItem.MEDIA,
                     AccessEntry.item_id.in_(carried),
                 ),

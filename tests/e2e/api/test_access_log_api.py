@@ -12,6 +12,7 @@ from infra.db import transaction
 from infra.models import AccessEntry, User
 from tests.e2e.api.published import Publisher
 from tests.harness.api import RunningApi
+from tests.harness.messages import write_message
 from tests.harness.posts import MakePost
 from tests.harness.rows import Entitle, MakeUser
 
@@ -80,3 +81,30 @@ def test_what_needs_no_right_is_not_written_down(
     assert api.client(creator).get(f"/api/v1/posts/{paid.id}").status_code == 200
     assert api.client(fan).get(f"/api/v1/posts/{paid.id}").status_code == 200
     assert [each.item_id for each in written(engine, least=1)] == [paid.id]
+
+
+def test_a_bought_message_that_is_read_is_written_down(
+    api: RunningApi,
+    engine: Engine,
+    fan: User,
+    creator: User,
+    entitle: Entitle,
+) -> None:
+    first, second, _locked = (
+        write_message(engine, creator, fan, price_minor=500, currency="USD") for _ in range(3)
+    )
+    write_message(engine, creator, fan)
+    for bought in (first, second):
+        entitle(fan, creator_id=creator.id, message_id=bought.id, source="unlock")
+    path = f"/api/v1/conversations/{first.conversation_id}/messages"
+    for reader in (creator, fan, fan):
+        answer = api.client(reader).get(path, headers=AGENT)
+        assert (answer.status_code, len(answer.json()["data"])) == (200, 4)
+    entries = written(engine, least=2)
+    assert {(each.item_type, each.item_id, each.fan_id) for each in entries} == {
+        ("message", first.id, fan.id),
+        ("message", second.id, fan.id),
+    }
+    for each in entries:
+        assert (each.creator_id, each.agent) == (creator.id, "Firefox on Linux")
+        assert each.address is not None
