@@ -23,7 +23,7 @@ from devstack.stripe.events import emit
 from devstack.stripe.payment_methods import of_data, resolved
 from devstack.stripe.routes import route
 from devstack.stripe.searching import search
-from devstack.stripe.taking import take
+from devstack.stripe.taking import take, usable_method
 from devstack.stripe.world import Scope, merged_metadata, updated
 
 MINIMUMS = {"usd": 50, "eur": 50, "gbp": 30, "jpy": 50, "cad": 50, "aud": 50, "chf": 50}
@@ -85,6 +85,8 @@ def create_intent(scope: Scope, params: Obj) -> Obj:
             " confirm it again directly with a payment method.",
             code="payment_intent_unexpected_state",
         )
+    if confirm:
+        usable_method(scope, intent)
     scope.save(intent)
     emit(scope, "payment_intent.created", intent)
     return _confirmed(scope, intent, params) if confirm else intent

@@ -37,7 +37,7 @@ def take(scope: Scope, intent: Obj, *, off_session: bool, error_on_action: bool 
     Raises:
         Refused: 402 of a decline, after the failed charge and the intent have been kept.
     """
-    method = _usable_method(scope, intent)
+    method = usable_method(scope, intent)
     card = card_of(method)
     intent["_off_session"] = off_session
     intent["last_payment_error"] = None
@@ -55,7 +55,7 @@ def take(scope: Scope, intent: Obj, *, off_session: bool, error_on_action: bool 
     return succeed(scope, intent, method, authenticated=False)
 
 
-def _usable_method(scope: Scope, intent: Obj) -> Obj:
+def usable_method(scope: Scope, intent: Obj) -> Obj:
     """The intent's payment method, if it may be charged.
 
     Raises:
