@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulation.money import buying, giving_back, paying_out
+from simulation.money import buying, cards, giving_back, paying_out, subscribing
 from simulation.money.picks import Act
 
 ACTS: dict[str, tuple[Act, int]] = {
@@ -10,6 +10,20 @@ ACTS: dict[str, tuple[Act, int]] = {
     "tip": (buying.tip, 6),
     "confirm": (buying.confirm, 6),
     "take_down": (buying.take_down, 2),
+    "subscribe": (subscribing.subscribe, 8),
+    "cancel": (subscribing.cancel, 1),
+    "resume": (subscribing.resume, 1),
+    "pause": (subscribing.pause, 1),
+    "change_tier": (subscribing.change_tier, 2),
+    "use_card": (subscribing.use_card, 2),
+    "agree": (subscribing.agree, 1),
+    "say_confirmed": (subscribing.say_confirmed, 1),
+    "change_price": (subscribing.change_price, 1),
+    "give": (subscribing.give, 3),
+    "add_card": (cards.add_card, 2),
+    "type_card": (cards.type_card, 2),
+    "prefer_card": (cards.prefer, 1),
+    "remove_card": (cards.remove, 1),
     "refund": (giving_back.refund, 4),
     "bank_decides": (giving_back.bank_decides, 4),
     "ask_for_money": (paying_out.ask_for_money, 3),

@@ -10,6 +10,7 @@ from infra.db import async_transaction, transaction
 from infra.ids import new_id
 from infra.models import Post, Tip
 from infra.queries.unlocks.buying import Wish, begin_unlock
+from simulation.money.cards import card_of
 from simulation.money.parts import Parts
 from simulation.money.picks import PATIENCE, Picks
 from workflows.charges.start import pay_now
@@ -37,7 +38,7 @@ async def unlock(parts: Parts, picks: Picks) -> None:
                 creator_id=creator_id,
                 post_id=post_id,
                 terms=terms,
-                payment_method_id=picks.of(parts.cast.cards[fan_id], "card"),
+                payment_method_id=(await card_of(session, fan_id, picks)).id,
                 at=parts.now,
             ),
         )
@@ -55,7 +56,7 @@ async def tip(parts: Parts, picks: Picks) -> None:
             amount_minor=100 + picks.number("choice"),
             currency="USD",
             state=TipState.CHARGING.value,
-            payment_method_id=picks.of(parts.cast.cards[fan_id], "card"),
+            payment_method_id=(await card_of(session, fan_id, picks)).id,
             created_at=parts.now,
         )
         session.add(given)

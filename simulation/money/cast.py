@@ -15,6 +15,7 @@ from domain.ids import derived_id
 from domain.posts import Audience, PostState
 from infra.db import transaction
 from infra.models import ConnectedAccount, Creator, PaymentMethod, Post, StripeCustomer, User
+from simulation.money.selling import open_shop
 from simulation.money.stripe import Browser
 
 FANS, CREATORS, POSTS_EACH, CARDS_EACH = 4, 2, 3, 2
@@ -40,8 +41,8 @@ class Cast:
     creators: list[str] = field(default_factory=list)
     posts: list[tuple[str, str]] = field(default_factory=list)
     """Each with its creator."""
-    cards: dict[str, list[str]] = field(default_factory=dict)
-    """By fan."""
+    tiers: dict[str, list[str]] = field(default_factory=dict)
+    """By creator, the lowest first."""
 
 
 def hire(engine: Engine, browser: Browser, seed: int, now: datetime) -> Cast:
@@ -71,16 +72,14 @@ def hire(engine: Engine, browser: Browser, seed: int, now: datetime) -> Cast:
                 cast.posts.append((post.id, creator_id))
     for creator_id in cast.creators:
         _open_account(engine, browser, creator_id, dice, now)
+        cast.tiers[creator_id] = open_shop(engine, creator_id, seed, now)
     for fan_id in cast.fans:
-        cast.cards[fan_id] = _give_cards(engine, browser, fan_id, dice, now)
+        _give_cards(engine, browser, fan_id, dice, now)
     return cast
 
 
-def _give_cards(
-    engine: Engine, browser: Browser, fan_id: str, dice: Random, now: datetime
-) -> list[str]:
+def _give_cards(engine: Engine, browser: Browser, fan_id: str, dice: Random, now: datetime) -> None:
     _, customer = browser.post("/v1/customers", urlencode({"metadata[op_id]": fan_id}))
-    cards = []
     with transaction(engine) as session:
         session.add(StripeCustomer(user_id=fan_id, customer_id=customer["id"], created_at=now))
         for number in range(CARDS_EACH):
@@ -103,8 +102,6 @@ def _give_cards(
                     added_at=now,
                 )
             )
-            cards.append(card["id"])
-    return cards
 
 
 def _open_account(

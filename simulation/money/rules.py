@@ -14,6 +14,7 @@ from temporalio.client import WorkflowExecutionStatus
 from devstack.stripe.core import LocalStripe
 from domain.ids import refund_workflow_id
 from infra.db import transaction
+from simulation.money import period_rules
 from simulation.money.parts import Parts
 from simulation.rules import broken_rules, held_for_us
 from simulation.temporal import Run
@@ -80,13 +81,18 @@ ENDED: dict[str, str] = {
 
 def always_broken(parts: Parts) -> list[Break]:
     with transaction(parts.engine) as session:
-        broken = broken_rules(session) + _rows(session, BOUGHT)
-    return broken + _doubled(parts.way.stripe) + _failed_runs(parts)
+        broken = broken_rules(session) + _rows(session, BOUGHT | period_rules.BOUGHT)
+        broken += _doubled(parts.way.stripe)
+        twice = period_rules.charged_twice(session, parts.way.stripe)
+        broken += [Break("nothing is charged twice", _listed(twice))] if twice else []
+    return broken + _failed_runs(parts)
 
 
 def settled_broken(parts: Parts) -> list[Break]:
     with transaction(parts.engine) as session:
-        broken = _rows(session, ENDED)
+        broken = _rows(session, ENDED | period_rules.SETTLED)
+        unknown = period_rules.unknown_cards(session, parts.way.stripe)
+        broken += [Break("Stripe keeps the cards that fans see", _listed(unknown))] * bool(unknown)
         broken += _differing(held_for_us(session), parts.way.stripe)
     return broken + _waiting_runs(parts)
 

@@ -29,6 +29,7 @@ from simulation.money.rules import (
     settled_broken,
 )
 from simulation.money.stripe import FAULTS
+from simulation.money.subscribing import next_due
 from simulation.money.webhooks import hear, unheard
 from simulation.temporal import Death, Lost
 from simulation.worlds import Break, Json, Step
@@ -47,7 +48,7 @@ ELSEWHERE = ("accounts", "media", "posts")
 PIECES_MAX = 300
 """Of work while time passes; then it jumps."""
 
-WORLDLY = {"work": 40, "pass": 10, "jump": 4, "webhook": 10, "sweep": 2}
+WORLDLY = {"work": 40, "pass": 10, "jump": 4, "renewal": 6, "webhook": 10, "sweep": 2}
 """What happens to the platform, and how often next to what people do."""
 
 EXPECTED = (
@@ -123,6 +124,8 @@ class MoneyWorld:
                     self.counts["jumps"] += 1
                     self.parts.temporal.jump(timedelta(hours=cast(int, step.data["hours"])))
                     self.parts.keep_time()
+                case "renewal":
+                    self._go_to_renewal()
                 case "webhook":
                     await self._webhook(cast(int, step.data["pick"]), cast(str, step.data["how"]))
                 case "sweep":
@@ -213,6 +216,14 @@ class MoneyWorld:
             clock.advance(due)
         clock.advance(max(end, clock.now))
         self.parts.keep_time()
+
+    def _go_to_renewal(self) -> None:
+        """With no worker there, to when the next subscription has to be seen to."""
+        due = next_due(self.parts)
+        if due is not None:
+            self.counts["renewals"] += 1
+            self.parts.temporal.jump(due - self.parts.now)
+            self.parts.keep_time()
 
     async def _sweep(self) -> None:
         """What a schedule starts; a tick is dropped while the last one runs."""
