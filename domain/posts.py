@@ -51,8 +51,12 @@ class Terms:
     price_minor: int | None = None
     currency: str | None = None
 
-    def check(self) -> None:
+    def check(self, *, price_minor_max: int | None = None) -> None:
         """Do the parts fit each other?
+
+        Args:
+            price_minor_max: what was agreed on with this creator in place of what is the most
+                for all.
 
         Raises:
             Invalid: `tier_missing`, `tier_unfit`, `price_missing`, `price_unfit`,
@@ -69,7 +73,11 @@ class Terms:
             return
         if self.price_minor is None or self.currency is None:
             raise Invalid("Say its price and the currency.", code="price_missing")
-        check_price(self.price_minor, self.currency, bounds_minor=PRICE_MINOR_BOUNDS)
+        bounds = {
+            currency: (least, price_minor_max or most)
+            for currency, (least, most) in PRICE_MINOR_BOUNDS.items()
+        }
+        check_price(self.price_minor, self.currency, bounds_minor=bounds)
 
 
 def check_price(

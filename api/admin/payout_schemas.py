@@ -55,6 +55,13 @@ class MoneyTerms(Body):
     hold_days: int | None = Field(
         ge=0, le=365, description="How long earnings wait.", examples=[14]
     )
+    post_price_minor_max: int | None = Field(
+        default=None,
+        ge=100,
+        le=1_000_000,
+        description="What a post of theirs may cost at most, in minor units of any currency.",
+        examples=[100_000],
+    )
     payouts_blocked_reason: (
         Annotated[PlainText, StringConstraints(min_length=1, max_length=500)] | None
     ) = Field(description="Null: payouts are not blocked.", examples=["Case 1042: fraud?"])
@@ -65,4 +72,5 @@ class MoneyTermsBody(BaseModel):
     creator_id: str = Field(examples=[EXAMPLE_ID])
     fee_bps: int | None
     hold_days: int | None
+    post_price_minor_max: int | None
     payouts_blocked_reason: str | None

@@ -66,8 +66,10 @@ async def reject(
 async def set_terms(
     creator_id: UUID, terms: schemas.MoneyTerms, desk: AdminDesk
 ) -> schemas.MoneyTermsBody:
-    """Agree on a creator's own fee and wait, for sales from now on, and block their payouts or
-    open them. For admins with a fresh proof, and never on oneself. Audited with what was before.
+    """Agree on a creator's own fee and wait, for sales from now on, and on what a post of theirs
+    may cost at most; block their payouts or open them.
+
+    For admins with a fresh proof, and never on oneself. Audited with what was before.
     """
     async with desk.act_on(str(creator_id), reason=terms.reason) as act:
         await acts.set_terms(
@@ -75,6 +77,7 @@ async def set_terms(
             acts.Terms(
                 fee_bps=terms.fee_bps,
                 hold_days=terms.hold_days,
+                post_price_minor_max=terms.post_price_minor_max,
                 payouts_blocked_reason=terms.payouts_blocked_reason,
             ),
         )
@@ -93,6 +96,7 @@ async def _terms(desk: Desk, creator_id: UUID) -> schemas.MoneyTermsBody:
         creator_id=str(creator_id),
         fee_bps=terms.fee_bps,
         hold_days=terms.hold_days,
+        post_price_minor_max=terms.post_price_minor_max,
         payouts_blocked_reason=terms.payouts_blocked_reason,
     )
 

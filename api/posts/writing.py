@@ -72,7 +72,6 @@ async def create_post(parts: Parts, caller: SignedIn, wish: schemas.PostCreate) 
     """
     now = parts.now()
     terms = Terms(wish.audience, wish.tier_id, wish.price_minor, wish.currency)
-    terms.check()
     if (wish.publish_at is not None) != (wish.state == "scheduled"):
         raise Invalid(
             "`publish_at` goes with the state `scheduled`, and only with it.",
@@ -81,7 +80,7 @@ async def create_post(parts: Parts, caller: SignedIn, wish: schemas.PostCreate) 
     async with async_transaction(parts.engine) as session:
         author = await load_caller(session, caller.caller)
         _require_creator(author)
-        await writing.require_own_tier(session, terms, owner_id=author.id)
+        await writing.check_terms(session, terms, owner_id=author.id)
         post = Post(
             id=new_id(),
             creator_id=author.id,
@@ -232,8 +231,7 @@ def _changed_terms(old: Terms, changes: dict[str, Any]) -> Terms:
 
 async def _change_terms(own: OwnPost, old: Terms, new: Terms, *, request_id: str | None) -> None:
     """Prices of published posts are written down: people pay what stood there when they paid."""
-    new.check()
-    await writing.require_own_tier(own.session, new, owner_id=own.author.id)
+    await writing.check_terms(own.session, new, owner_id=own.author.id)
     is_published = own.post.state == PostState.PUBLISHED
     if is_published:
         check_change_of_terms(old, new)

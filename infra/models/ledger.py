@@ -49,6 +49,9 @@ class CreatorMoney(Base):
     __table_args__ = (
         CheckConstraint("fee_bps BETWEEN 0 AND 10000", name="fee_bps"),
         CheckConstraint("hold_days BETWEEN 0 AND 365", name="hold_days"),
+        CheckConstraint(
+            "post_price_minor_max BETWEEN 100 AND 1000000", name="post_price_minor_max"
+        ),
     )
 
     creator_id: Mapped[Id] = mapped_column(ForeignKey("users.id"), primary_key=True)
@@ -56,6 +59,8 @@ class CreatorMoney(Base):
     """The platform's part after tax, in basis points; null: the setting."""
     hold_days: Mapped[int | None]
     """How long an earning waits until it is available; null: the setting."""
+    post_price_minor_max: Mapped[int | None]
+    """What a post may cost at most, in minor units of any currency; null: what holds for all."""
     payouts_blocked_reason: Mapped[str | None]
     created_at: Mapped[CreatedAt]
 

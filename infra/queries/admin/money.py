@@ -16,12 +16,17 @@ from infra.queries import audit
 from infra.queries.admin.acts import Act
 from infra.queries.admin.users import user_not_found
 from infra.queries.callers import load_caller
-from infra.queries.ledger import lock_creator_money, set_earning_terms, set_payouts_blocked
+from infra.queries.ledger import (
+    lock_creator_money,
+    set_earning_terms,
+    set_payouts_blocked,
+    set_post_price_max,
+)
 from infra.queries.payouts.opening import decide_review
 from infra.reads import ReadPool
 
 _TERMS = b"""
-SELECT m.fee_bps, m.hold_days, m.payouts_blocked_reason
+SELECT m.fee_bps, m.hold_days, m.post_price_minor_max, m.payouts_blocked_reason
 FROM users u LEFT JOIN creator_money m ON m.creator_id = u.id
 WHERE u.id = %(creator_id)s::uuid AND u.deleted_at IS NULL
 """
@@ -33,6 +38,7 @@ class Terms:
 
     fee_bps: int | None
     hold_days: int | None
+    post_price_minor_max: int | None
     payouts_blocked_reason: str | None
 
 
@@ -53,12 +59,18 @@ async def set_terms(act: Act, terms: Terms) -> None:
     def write(session: Session) -> None:
         creator_id = act.target.id
         money = lock_creator_money(session, creator_id)
-        before = Terms(money.fee_bps, money.hold_days, money.payouts_blocked_reason)
+        before = Terms(
+            money.fee_bps,
+            money.hold_days,
+            money.post_price_minor_max,
+            money.payouts_blocked_reason,
+        )
         if before == terms:
             return
         set_earning_terms(
             session, creator_id=creator_id, fee_bps=terms.fee_bps, hold_days=terms.hold_days
         )
+        set_post_price_max(session, creator_id=creator_id, most_minor=terms.post_price_minor_max)
         set_payouts_blocked(session, creator_id=creator_id, reason=terms.payouts_blocked_reason)
         entry = AuditEntry(
             actor_id=act.actor.id,

@@ -41,6 +41,7 @@ from infra.queries.ledger.releases import (
     release_due,
     set_earning_terms,
     set_payouts_blocked,
+    set_post_price_max,
     write_off,
 )
 from infra.queries.ledger.verifying import Break, verify
@@ -76,6 +77,7 @@ __all__ = [
     "reverse_transfer",
     "set_earning_terms",
     "set_payouts_blocked",
+    "set_post_price_max",
     "settle_payout",
     "statement_lines",
     "trial_balance",

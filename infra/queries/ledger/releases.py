@@ -134,6 +134,11 @@ def set_earning_terms(
     money.fee_bps, money.hold_days = fee_bps, hold_days
 
 
+def set_post_price_max(session: Session, *, creator_id: str, most_minor: int | None) -> None:
+    """Agree on what a creator's posts may cost at most; None: what holds for all."""
+    lock_creator_money(session, creator_id).post_price_minor_max = most_minor
+
+
 def set_payouts_blocked(session: Session, *, creator_id: str, reason: str | None) -> None:
     """Block a creator's payouts for this reason; None: not any more."""
     lock_creator_money(session, creator_id).payouts_blocked_reason = reason

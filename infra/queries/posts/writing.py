@@ -18,7 +18,17 @@ from domain.accounts import Role
 from domain.errors import Conflict, Invalid
 from domain.media.states import MediaState, Purpose, Visibility
 from domain.posts import PINNED_MAX, Audience, PostState, Terms
-from infra.models import Creator, Media, MessageMedia, Post, PostLike, PostMedia, Tier, User
+from infra.models import (
+    Creator,
+    CreatorMoney,
+    Media,
+    MessageMedia,
+    Post,
+    PostLike,
+    PostMedia,
+    Tier,
+    User,
+)
 from infra.queries.access.posts import no_such_post
 
 _UNUSABLE = frozenset(
@@ -48,12 +58,17 @@ def terms_of(post: Post) -> Terms:
     return Terms(Audience(post.audience), post.tier_id, post.price_minor, post.currency)
 
 
-async def require_own_tier(session: AsyncSession, terms: Terms, *, owner_id: str) -> None:
-    """Is the tier that the terms name, if any, one of this creator's?
+async def check_terms(session: AsyncSession, terms: Terms, *, owner_id: str) -> None:
+    """May this creator publish on these terms?
 
     Raises:
-        Invalid: `tier_unknown`; they have no such tier, or not any more.
+        Invalid: as `Terms.check`; `tier_unknown`: they have no such tier, or not any more.
     """
+    agreed = None
+    if terms.price_minor is not None:
+        wanted_most = select(CreatorMoney.post_price_minor_max)
+        agreed = await session.scalar(wanted_most.where(CreatorMoney.creator_id == owner_id))
+    terms.check(price_minor_max=agreed)
     if terms.tier_id is None:
         return
     wanted = select(Tier.id).where(

@@ -192,7 +192,9 @@ def test_terms_of_one_creator_hold_from_now_on(office: Office, earner: Earner) -
     earner.connect()
     earner.earn(4_000)
     path = f"{ADMIN}/creators/{earner.id}/money"
-    nothing = {"fee_bps": None, "hold_days": None, "payouts_blocked_reason": None}
+    nothing = dict.fromkeys(
+        ("fee_bps", "hold_days", "post_price_minor_max", "payouts_blocked_reason")
+    )
     assert office.moderator.get(path).json() == {"creator_id": earner.id, **nothing}
     for _ in range(2):
         assert office.admin.put(path, json=TERMS).json()["fee_bps"] == 1_500
@@ -204,11 +206,37 @@ def test_terms_of_one_creator_hold_from_now_on(office: Office, earner: Earner) -
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"fee_bps": 10_001}, {"hold_days": -1}, {"payouts_blocked_reason": ""}]
+    "wrong",
+    [
+        {"fee_bps": 10_001},
+        {"hold_days": -1},
+        {"post_price_minor_max": 99},
+        {"payouts_blocked_reason": ""},
+    ],
 )
 def test_terms_within_bounds(office: Office, earner: Earner, wrong: Json) -> None:
     answer = office.admin.put(f"{ADMIN}/creators/{earner.id}/money", json=TERMS | wrong)
     assert answer.status_code == 422
+
+
+def test_what_a_post_may_cost_at_most_can_be_agreed_on(office: Office, earner: Earner) -> None:
+    path = f"{ADMIN}/creators/{earner.id}/money"
+    post = {"audience": "paid", "price_minor": 90_000, "currency": "USD", "body": "Rare"}
+
+    def write(price_minor: int) -> tuple[int, Json]:
+        answer = mine(office).post("/api/v1/posts", json=post | {"price_minor": price_minor})
+        return answer.status_code, answer.json()
+
+    assert write(50_000)[0] == 201
+    status, refused = write(50_001)
+    assert (status, refused["code"]) == (422, "price_out_of_bounds")
+    agreed = TERMS | {"post_price_minor_max": 90_000, "payouts_blocked_reason": None}
+    assert office.admin.put(path, json=agreed).json()["post_price_minor_max"] == 90_000
+    assert write(90_000)[0] == 201
+    status, refused = write(90_001)
+    assert (status, refused["facts"]["most"]) == (422, 90_000)
+    assert office.admin.put(path, json=agreed | {"post_price_minor_max": 2_000}).status_code == 200
+    assert write(2_001)[0] == 422
 
 
 def test_nobody_sees_the_money_of_others(office: Office, earner: Earner) -> None:
