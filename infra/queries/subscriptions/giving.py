@@ -30,7 +30,9 @@ def set_access(session: Session, subscription: Subscription, *, at: datetime, ru
         return
     _end(right, at)
     made = Entitlement(
-        id=derived_id("entitlement", subscription.id, str(subscription.version)),
+        # The version alone stays the same from one right to the next where nothing is noted
+        # between them: an upgrade, and then a renewal after a gap.
+        id=derived_id("entitlement", subscription.id, str(subscription.version), at.isoformat()),
         fan_id=subscription.fan_id,
         creator_id=subscription.creator_id,
         tier_id=subscription.tier_id,

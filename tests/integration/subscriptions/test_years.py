@@ -344,6 +344,19 @@ def test_an_outage_over_a_renewal_takes_one_payment_and_keeps_the_day(
     assert keeper.row(subscribed).period_end == datetime(2027, 3, 31, 12, tzinfo=UTC)
 
 
+def test_after_an_outage_beyond_the_grace_an_upgrade_is_renewed_with_a_right_of_its_own(
+    keeper: Keeper, fan: User, tier: Tier, top: Tier, card: PaymentMethod
+) -> None:
+    subscribed = keeper.subscribe(fan, tier, card=card)
+    keeper.change(subscribed, ChangeKind.CHANGE_TIER, tier_id=top.id)
+    keeper.now += 40 * DAY
+    keeper.tend(subscribed)
+    assert [each.state for each in keeper.charges(subscribed)] == ["paid", "paid", "paid"]
+    row = keeper.row(subscribed)
+    assert (row.period_index, row.period_start) == (2, keeper.now)
+    assert [each.starts_at for each in keeper.rights(fan)][-1] == keeper.now
+
+
 def test_a_bundle_is_paid_at_once_and_keeps_its_discount(
     keeper: Keeper, fan: User, tier: Tier, top: Tier, card: PaymentMethod
 ) -> None:
