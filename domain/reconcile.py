@@ -13,24 +13,36 @@ from enum import StrEnum
 
 from domain.money import EXPONENTS, Money
 
-OWN_TYPES = frozenset(
-    {
-        "contribution",
-        "network_cost",
-        "payout",
-        "payout_cancel",
-        "payout_failure",
-        "reserve_hold",
-        "reserve_release",
-        "stripe_fee",
-        "stripe_fx_fee",
-        "tax_fee",
-        "topup",
-        "topup_reversal",
-    }
-)
-"""Types of balance transactions between Stripe and the platform itself, or its bank. They concern
-no fan and no creator, and are not in the ledger (https://docs.stripe.com/reports/balance-transaction-types)."""
+
+class OwnMovement(StrEnum):
+    """What moves between Stripe and the platform itself, or its bank. It concerns no fan and no
+    creator, is not in the ledger, and is listed with each comparison."""
+
+    WITHDRAWAL = "platform_withdrawal"
+    """Payouts of the platform's own balance to its bank, less those that came back."""
+    TOP_UP = "platform_top_up"
+    RESERVE = "reserve"
+    """What Stripe keeps back, and lets go again."""
+    STRIPE_FEE = "stripe_fee"
+    """What Stripe bills the platform for, apart from its fee of each payment."""
+    CONTRIBUTION = "contribution"
+
+
+_TYPES: dict[OwnMovement, str] = {
+    OwnMovement.WITHDRAWAL: "payout payout_cancel payout_failure",
+    OwnMovement.TOP_UP: "topup topup_reversal inbound_transfer inbound_transfer_reversal",
+    OwnMovement.RESERVE: "reserve_hold reserve_release reserve_transaction reserved_funds "
+    "payment_network_reserve_hold payment_network_reserve_release "
+    "payout_minimum_balance_hold payout_minimum_balance_release",
+    OwnMovement.STRIPE_FEE: "stripe_fee stripe_fx_fee tax_fee network_cost fee_credit_funding",
+    OwnMovement.CONTRIBUTION: "contribution",
+}
+OWN_MOVEMENTS: dict[str, OwnMovement] = {
+    name: movement for movement, names in _TYPES.items() for name in names.split()
+}
+"""By type of Stripe's balance transaction (https://docs.stripe.com/reports/balance-transaction-types).
+Fees of disputes are not among them: they are of the dispute, and have to be in the ledger. Any
+type that is not known here is compared."""
 
 
 class Rule(StrEnum):
@@ -73,16 +85,35 @@ class Booked:
     currency: str
 
 
+@dataclass(frozen=True, slots=True)
+class OwnSum:
+    """What all movements of one kind brought to Stripe's balance; a withdrawal is below zero."""
+
+    kind: OwnMovement
+    currency: str
+    net_minor: int
+
+
 def sums_by_source(lines: Iterable[Booked]) -> dict[tuple[str, str], int]:
     """What each source brought, by (source, currency); the platform's own movements left out.
     A line without a source stands for itself."""
     sums: dict[tuple[str, str], int] = {}
     for line in lines:
-        if line.type in OWN_TYPES:
+        if line.type in OWN_MOVEMENTS:
             continue
         key = (line.source or line.id, line.currency)
         sums[key] = sums.get(key, 0) + line.net_minor
     return sums
+
+
+def own_movements(lines: Iterable[Booked]) -> list[OwnSum]:
+    """What moved between Stripe and the platform alone, by kind and currency, in order."""
+    sums: dict[tuple[OwnMovement, str], int] = {}
+    for line in lines:
+        kind = OWN_MOVEMENTS.get(line.type)
+        if kind is not None:
+            sums[kind, line.currency] = sums.get((kind, line.currency), 0) + line.net_minor
+    return [OwnSum(kind, currency, net) for (kind, currency), net in sorted(sums.items())]
 
 
 def compare(stripe: dict[tuple[str, str], int], ledger: dict[tuple[str, str], int]) -> list[Break]:
@@ -122,6 +153,11 @@ def report(breaks: Sequence[Break], *, lines_max: int = 40) -> str:
     if len(breaks) > lines_max:
         rows.append(f"\n… and {len(breaks) - lines_max} more.")
     return "\n".join(rows)
+
+
+def listing(own: Sequence[OwnSum]) -> str:
+    """The platform's own movements, a line each; empty where there are none."""
+    return "".join(f"{each.kind}: {_amount(each.net_minor, each.currency)}\n" for each in own)
 
 
 def _amount(amount_minor: int | None, currency: str | None) -> str:

@@ -14,6 +14,7 @@ from api.admin.desk import StaffDesk
 from api.problems import PROBLEMS
 from api.schemas import EXAMPLE_ID, Page, PageQuery
 from domain.paging import Keyset, cursor_for, keyset_from
+from domain.reconcile import OwnMovement
 from infra.queries.reconcile import list_reconciliations, reconciliation_view
 
 router = APIRouter(prefix=f"{API_PREFIX}/admin/reconciliations", tags=["admin"], responses=PROBLEMS)
@@ -21,6 +22,14 @@ router = APIRouter(prefix=f"{API_PREFIX}/admin/reconciliations", tags=["admin"],
 
 class ReconciliationQuery(PageQuery):
     only_breaks: bool = Field(default=False, description="Only those that found something.")
+
+
+class OwnMovementBody(BaseModel):
+    """What moved between Stripe and the platform alone; a withdrawal is below zero."""
+
+    kind: OwnMovement
+    currency: str
+    net_minor: int
 
 
 class ReconciliationBody(BaseModel):
@@ -34,6 +43,7 @@ class ReconciliationBody(BaseModel):
     sources_checked: int = Field(description="Payments, refunds, disputes and transfers.")
     fees_recorded: int = Field(description="Fees that came late, and were posted by it.")
     breaks_found: int
+    own_movements: list[OwnMovementBody]
 
 
 class ReconciliationPage(Page):

@@ -33,3 +33,5 @@ class Reconciliation(Base):
     breaks_found: Mapped[int]
     breaks: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     """As `domain.reconcile.Break`; at most some hundreds of them."""
+    own_movements: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """As `domain.reconcile.OwnSum`."""

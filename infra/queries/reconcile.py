@@ -11,7 +11,7 @@ from domain.paging import Keyset
 from infra.reads import ReadPool
 
 _COLUMNS = """r.id::text, r.window_start, r.window_end, r.started_at, r.ended_at,
-    r.sources_checked, r.fees_recorded, r.breaks_found"""
+    r.sources_checked, r.fees_recorded, r.breaks_found, r.own_movements"""
 _LIST = f"""
 SELECT {_COLUMNS}, '[]'::jsonb FROM reconciliations r
 WHERE (NOT %(only_breaks)s OR r.breaks_found > 0)
@@ -33,6 +33,8 @@ class ReconciliationView:
     sources_checked: int
     fees_recorded: int
     breaks_found: int
+    own_movements: list[dict[str, Any]]
+    """As `domain.reconcile.OwnSum`."""
     breaks: list[dict[str, Any]]
     """Of one that is looked at by itself; empty in lists."""
 

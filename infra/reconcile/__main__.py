@@ -1,7 +1,8 @@
 """Compare the ledger with Stripe's books by hand: `python -m infra.reconcile --days 30`.
 
-Changes nothing, and writes nothing down. Exit code 0: they agree. 1: they don't, and the table
-says where. 2: it can't be said.
+Changes nothing, and writes nothing down. Below the table stands what moved between Stripe and the
+platform alone, such as withdrawals to its bank: that is not in the ledger. Exit code 0: they
+agree. 1: they don't, and the table says where. 2: it can't be said.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.exc import OperationalError
 
 from domain.errors import FansworldError
-from domain.reconcile import report
+from domain.reconcile import listing, report
 from infra.db import make_engine
 from infra.reconcile.comparing import SETTLING, Window, compare_books
 from infra.settings import SettingsError, load_settings
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(f"{report(found.breaks, lines_max=200)}\n")
+    sys.stdout.write(listing(found.own))
     sys.stdout.write(f"{found.sources_checked} sources compared\n")
     return 1 if found.breaks else 0
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from domain.reconcile import Booked, Break, compare, sums_by_source
+from domain.reconcile import Booked, Break, OwnSum, compare, own_movements, sums_by_source
 from infra.db import transaction
 from infra.models import Reconciliation
 from infra.queries import ledger
@@ -41,6 +41,8 @@ class Comparison:
     """Those of the ledger's own rules first."""
     lines: dict[str, tuple[BalanceTransaction, ...]]
     """All that Stripe booked of each source that differs."""
+    own: tuple[OwnSum, ...] = ()
+    """What moved between Stripe and the platform alone; it is not in the ledger."""
 
 
 def next_window(session: Session, at: datetime) -> Window:
@@ -65,8 +67,8 @@ def compare_books(engine: Engine, gateway: StripeGateway, window: Window) -> Com
     and what is on its way may have come. Stripe is read first, so what the ledger says is at
     least as new.
     """
-    booked = gateway.balance_transactions(since=window.start, until=window.end)
-    theirs = sums_by_source(_booked(booked))
+    booked = _booked(gateway.balance_transactions(since=window.start, until=window.end))
+    theirs = sums_by_source(booked)
     ours = _ledger_of(engine, window, [source for source, _ in theirs])
     suspects = sorted({each.subject for each in compare(theirs, ours)})
     breaks: list[Break] = []
@@ -81,7 +83,8 @@ def compare_books(engine: Engine, gateway: StripeGateway, window: Window) -> Com
             Break("too_many_differences", f"{len(suspects)} sources", "not all were read again")
         )
     checked = {source for source, _ in theirs.keys() | ours.keys()}
-    return Comparison(window, len(checked), (*_own_breaks(engine), *breaks), lines)
+    own = tuple(own_movements(booked))
+    return Comparison(window, len(checked), (*_own_breaks(engine), *breaks), lines, own)
 
 
 def _own_breaks(engine: Engine) -> list[Break]:

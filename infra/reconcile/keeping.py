@@ -35,6 +35,7 @@ def keep_reconciliation(
         fees_recorded=fees_recorded,
         breaks_found=len(comparison.breaks),
         breaks=[asdict(each) for each in comparison.breaks[:BREAKS_KEPT_MAX]],
+        own_movements=[asdict(each) for each in comparison.own],
     )
     session.execute(row.on_conflict_do_nothing())
     return reconciliation_id

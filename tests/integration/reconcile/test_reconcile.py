@@ -14,6 +14,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.disputes import DisputeActivities
 from activities.reconcile import ReconcileActivities
 from activities.refunds import RefundActivities
+from devstack.stripe import LocalStripe
 from devstack.stripe import balance as books
 from domain.ids import refund_workflow_id
 from infra.db import transaction
@@ -204,3 +205,43 @@ async def test_without_stripe_the_ledgers_own_rules_are_held(
     reconciling = ReconcileActivities(keyless, engine, gateway, temporal_client)
     report = await reconcile(reconciling, sales)
     assert (report.breaks, report.sources_checked) == (0, 0)
+
+
+async def test_what_the_platform_withdraws_to_its_bank_is_listed_and_breaks_nothing(
+    sales: Sales,
+    reconciling: ReconcileActivities,
+    engine: Engine,
+    fan: User,
+    stripe_client: stripe.StripeClient,
+) -> None:
+    for _ in range(3):
+        sales.sell(fan, 1_000)
+    sales.pass_time(timedelta(days=3))
+    kept_one = stripe_client.v1.payouts.create({"amount": 700, "currency": "usd"})
+    stopped = stripe_client.v1.payouts.create({"amount": 500, "currency": "usd"})
+    stripe_client.v1.payouts.cancel(stopped.id)
+    report = await reconcile(reconciling, sales)
+    assert (kept_one.object, report.breaks) == ("payout", 0), report.table
+    with transaction(engine) as session:
+        [row] = session.scalars(select(Reconciliation)).all()
+    assert row.own_movements == [
+        {"kind": "platform_withdrawal", "currency": "USD", "net_minor": -700}
+    ]
+
+
+async def test_a_disputes_fee_that_the_ledger_does_not_know_is_a_break(
+    sales: Sales, reconciling: ReconcileActivities, local_stripe: LocalStripe, fan: User
+) -> None:
+    charge = sales.sell(fan)
+    line = books.record(
+        local_stripe.scope(),
+        kind="adjustment",
+        amount=0,
+        fees=[(1_500, "Dispute fee")],
+        currency="usd",
+        source=str(charge.stripe_charge_id),
+        category="fee",
+        description="Dispute fee",
+    )
+    report = await reconcile(reconciling, sales)
+    assert (line["net"], report.breaks) == (-1_500, 1), report.table

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from domain.reconcile import Booked, Break, Rule, compare, report, sums_by_source
+from domain.reconcile import (
+    OWN_MOVEMENTS,
+    Booked,
+    Break,
+    OwnMovement,
+    OwnSum,
+    Rule,
+    compare,
+    listing,
+    own_movements,
+    report,
+    sums_by_source,
+)
 
 CH = ("ch_1", "USD")
 
@@ -19,9 +31,37 @@ def test_lines_are_summed_by_source_and_currency() -> None:
     assert sums_by_source(lines) == {CH: 970, ("dp_1", "USD"): -1_500, ("ch_1", "EUR"): 5}
 
 
-@pytest.mark.parametrize("kind", ["payout", "stripe_fee", "topup", "payout_failure"])
+@pytest.mark.parametrize("kind", sorted(OWN_MOVEMENTS))
 def test_what_is_between_stripe_and_the_platform_alone_is_left_out(kind: str) -> None:
     assert sums_by_source([Booked("txn_1", kind, "po_1", -5_000, "USD")]) == {}
+
+
+@pytest.mark.parametrize(
+    "kind", ["adjustment", "transfer", "issuing_transaction", "stripe_balance_payment_debit", "new"]
+)
+def test_what_is_not_known_to_be_the_platforms_own_is_compared(kind: str) -> None:
+    assert sums_by_source([Booked("txn_1", kind, "x_1", -1_500, "USD")]) == {("x_1", "USD"): -1_500}
+
+
+def test_the_platforms_own_movements_are_listed_by_kind_and_currency() -> None:
+    own = own_movements(
+        [
+            Booked("txn_1", "payout", "po_1", -5_000, "USD"),
+            Booked("txn_2", "payout", "po_2", -2_000, "USD"),
+            Booked("txn_3", "payout_failure", "po_2", 2_000, "USD"),
+            Booked("txn_4", "payout", "po_3", -900, "EUR"),
+            Booked("txn_5", "stripe_fee", None, -20, "USD"),
+            Booked("txn_6", "charge", "ch_1", 970, "USD"),
+        ]
+    )
+    assert own == [
+        OwnSum(OwnMovement.WITHDRAWAL, "EUR", -900),
+        OwnSum(OwnMovement.WITHDRAWAL, "USD", -5_000),
+        OwnSum(OwnMovement.STRIPE_FEE, "USD", -20),
+    ]
+    told = "platform_withdrawal: -9.00 EUR\nplatform_withdrawal: -50.00 USD\n"
+    assert listing(own) == f"{told}stripe_fee: -0.20 USD\n"
+    assert listing([]) == ""
 
 
 def test_a_line_of_nothing_stands_for_itself() -> None:
