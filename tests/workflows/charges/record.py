@@ -1,6 +1,7 @@
-"""The ways through `UnlockContent`, and the recorder of the histories that replay holds to.
+"""The ways through `UnlockContent`, `SendTip` and `GiveGift`, and the recorder of the histories
+that replay holds to.
 
-    python -m tests.workflows.charges.record
+    python -m tests.workflows.charges.record gift-paid gift-confirmed
 
 One history for each branch: run it when a branch is added, and commit what it writes. Never
 write over a history of code that has been released: those are what replay protects.
@@ -9,18 +10,21 @@ write over a history of code that has been released: those are what replay prote
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from domain.charges.states import ACTION_TTL, ChargeState
+from domain.charges.states import ACTION_TTL, ChargeKind, ChargeState
 from tests.workflows.charges.runs import DAY, HOUR, Handle, PaymentRun, payment_run, skipping_time
 from workflows.attention import OperatorChoice
 from workflows.charges.messages import ChargeOutcome
-from workflows.unlocks.unlock import UnlockContent
+from workflows.charges.paying import PaysOnce
 
 HISTORIES = Path(__file__).parent / "histories"
+_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*"')
+"""Where code lay on the machine that recorded; replay does not read it."""
 NOW = timedelta(0)
 S = ChargeState
 
@@ -47,7 +51,7 @@ async def confirm(run: PaymentRun) -> Handle:
     outcome, handle = await run.pay()
     assert outcome.state is S.REQUIRES_ACTION
     await run.environment.sleep(timedelta(seconds=40))
-    assert (await handle.execute_update(UnlockContent.confirmed)).state is S.PAID
+    assert (await handle.execute_update(PaysOnce.confirmed)).state is S.PAID
     await run.result(handle)
     return handle
 
@@ -57,7 +61,7 @@ async def hear_of_it(run: PaymentRun) -> Handle:
     run.bank.says = {1: [(NOW, S.REQUIRES_ACTION), (3 * HOUR, S.PAID)]}
     _, handle = await run.pay()
     await run.environment.sleep(3 * HOUR)
-    await handle.signal(UnlockContent.stripe_changed, args=["payment_intent.succeeded", "pi_1"])
+    await handle.signal(PaysOnce.stripe_changed, args=["payment_intent.succeeded", "pi_1"])
     assert (await run.result(handle)).state is S.PAID
     return handle
 
@@ -103,7 +107,7 @@ async def be_repaired(run: PaymentRun) -> Handle:
         while run.bank.refusals:
             await asyncio.sleep(0.02)
     await run.waiting_step(handle)
-    await handle.execute_update(UnlockContent.retry_step, OperatorChoice("charge", "ops"))
+    await handle.execute_update(PaysOnce.retry_step, OperatorChoice("charge", "ops"))
     outcome, _ = await paying
     assert outcome.state is S.PAID
     await run.result(handle)
@@ -120,19 +124,33 @@ BRANCHES: dict[str, Callable[[PaymentRun], Awaitable[Handle]]] = {
     "given-up-too-late": give_up_too_late,
     "processing": wait_for_the_bank,
     "repaired": be_repaired,
+    "tip-confirmed": confirm,
+    "tip-declined": decline,
+    "gift-paid": be_paid,
+    "gift-declined": decline,
+    "gift-confirmed": confirm,
+    "gift-given-up": give_up,
+    "gift-repaired": be_repaired,
 }
+KINDS = {"tip": ChargeKind.TIP, "gift": ChargeKind.GIFT}
+"""Of branches by the first word of their names; all others are of unlocks."""
 
 
-async def main() -> None:
+def kind_of(name: str) -> ChargeKind:
+    return KINDS.get(name.partition("-")[0], ChargeKind.UNLOCK)
+
+
+async def main(names: Sequence[str]) -> None:
     HISTORIES.mkdir(exist_ok=True)
-    for name, branch in BRANCHES.items():
+    for name in names or BRANCHES:
         async with skipping_time() as environment, payment_run(environment) as run:
-            handle = await branch(run)
+            run.kind = kind_of(name)
+            handle = await BRANCHES[name](run)
             history = await handle.fetch_history()
         path = HISTORIES / f"{name}.json"
-        path.write_text(history.to_json() + "\n")
+        path.write_text(_TRACE.sub('"stackTrace": ""', history.to_json()) + "\n")
         sys.stdout.write(f"{path.name}: {path.stat().st_size} bytes\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1:]))

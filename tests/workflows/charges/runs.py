@@ -21,7 +21,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from domain.charges.states import ACTION_TTL, ChargeKind, ChargeState, DeclineKind
-from domain.ids import unlock_workflow_id
+from domain.ids import gift_workflow_id, tip_workflow_id, unlock_workflow_id
 from tests.workflows.payouts.runs import skipping_time
 from workflows.auditing import AuditInput, record_audit
 from workflows.charges import steps
@@ -32,15 +32,23 @@ from workflows.charges.messages import (
     ChargeSweepOrder,
     ChargeSweepReport,
 )
+from workflows.charges.paying import PaysOnce
 from workflows.declarations import implements
+from workflows.gifts.give import GiveGift
 from workflows.policies import BLOCKED
 from workflows.queues import Queue, queue_name
 from workflows.runner import WORKFLOWS, workflow_runner
+from workflows.tips.send import SendTip
 from workflows.unlocks.unlock import UnlockContent
 
 __all__ = ["Handle", "PaymentRun", "payment_run", "skipping_time"]
 
-Handle = WorkflowHandle[UnlockContent, ChargeOutcome]
+Handle = WorkflowHandle[PaysOnce, ChargeOutcome]
+WORKFLOW_OF: dict[ChargeKind, type[UnlockContent | SendTip | GiveGift]] = {
+    ChargeKind.UNLOCK: UnlockContent,
+    ChargeKind.TIP: SendTip,
+    ChargeKind.GIFT: GiveGift,
+}
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 S = ChargeState
 
@@ -113,11 +121,12 @@ class PaymentRun:
     environment: WorkflowEnvironment
     bank: ScriptedBank
     queue: str
+    kind: ChargeKind = ChargeKind.UNLOCK
     subject_id: str = field(default_factory=lambda: str(uuid4()))
 
     def order(self, generation: int = 1) -> ChargeOrder:
         return ChargeOrder(
-            kind=ChargeKind.UNLOCK,
+            kind=self.kind,
             subject_id=self.subject_id,
             step="charge",
             generation=generation,
@@ -127,22 +136,32 @@ class PaymentRun:
             currency="USD",
             payment_method_id="pm_1",
             off_session=False,
-            workflow_id=unlock_workflow_id("fan", self.subject_id),
+            workflow_id=self._workflow_id(),
             at=datetime(2000, 1, 1),
         )
+
+    def _workflow_id(self) -> str:
+        match self.kind:
+            case ChargeKind.TIP:
+                return tip_workflow_id(self.subject_id)
+            case ChargeKind.GIFT:
+                return gift_workflow_id(self.subject_id)
+            case _:
+                return unlock_workflow_id("fan", self.subject_id)
 
     async def pay(self, generation: int = 1) -> tuple[ChargeOutcome, Handle]:
         """As the API does: start the run or find it, and hear how the try stands."""
         order = self.order(generation)
-        start = WithStartWorkflowOperation(
-            UnlockContent.run,
+        run: Any = WORKFLOW_OF[self.kind].run
+        start: WithStartWorkflowOperation[PaysOnce, ChargeOutcome] = WithStartWorkflowOperation(
+            run,
             order,
             id=order.workflow_id,
             task_queue=self.queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
         outcome = await self.environment.client.execute_update_with_start_workflow(
-            UnlockContent.pay, order, start_workflow_operation=start
+            PaysOnce.pay, order, start_workflow_operation=start
         )
         return outcome, await start.workflow_handle()
 
@@ -156,7 +175,7 @@ class PaymentRun:
     async def waiting_step(self, handle: Handle) -> None:
         """Until a step waits for an operator."""
         async with asyncio.timeout(15):
-            while not await handle.query(UnlockContent.waiting_steps):
+            while not await handle.query(PaysOnce.waiting_steps):
                 await asyncio.sleep(0.02)
 
 
