@@ -6,12 +6,10 @@ Every field is documented in `.env.example`; a test holds the two together.
 from __future__ import annotations
 
 import base64
-import binascii
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from infra.key_faults import key_fault, passkey_faults, ring_faults
 
 _RINGS = ("payload_keys", "media_master_keys", "account_master_keys", "token_private_keys")
 
@@ -330,19 +330,19 @@ class Settings(BaseSettings):
         faults: list[str] = []
         for name in _RINGS:
             ring: dict[str, SecretStr] = getattr(self, name)
-            faults += [f"{name}: {fault}" for fault in _ring_faults(ring)]
+            faults += [f"{name}: {fault}" for fault in ring_faults(ring)]
             if not ring:
                 faults.append(f"{name}: at least one key is needed (id=base64 of 32 bytes)")
         if self.url_signing_key is None:
             faults.append("url_signing_key: missing (base64 of 32 bytes)")
-        elif (fault := _key_fault(self.url_signing_key)) is not None:
+        elif (fault := key_fault(self.url_signing_key)) is not None:
             faults.append(f"url_signing_key: {fault}")
         if self.cdn_signing_key is None:
             if self.cdn_base_url or self.cdn_purge_url:
                 faults.append("cdn_signing_key: missing (needed by the CDN URLs)")
-        elif (fault := _key_fault(self.cdn_signing_key)) is not None:
+        elif (fault := key_fault(self.cdn_signing_key)) is not None:
             faults.append(f"cdn_signing_key: {fault}")
-        faults += _passkey_faults(self.webauthn_rp_id, self.passkey_origins)
+        faults += passkey_faults(self.webauthn_rp_id, self.passkey_origins)
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -366,33 +366,6 @@ class Settings(BaseSettings):
     def psycopg_url(self) -> str:
         """The database URL as libpq takes it, without SQLAlchemy's driver name."""
         return self.database_url.replace("postgresql+psycopg://", "postgresql://", 1)
-
-
-def _key_fault(secret: SecretStr) -> str | None:
-    try:
-        raw = base64.b64decode(secret.get_secret_value(), validate=True)
-    except (binascii.Error, ValueError):
-        return "is not base64"
-    return None if len(raw) == 32 else f"decodes to {len(raw)} bytes, 32 are needed"
-
-
-def _passkey_faults(rp_id: str, origins: tuple[str, ...]) -> list[str]:
-    """Browsers let a page use passkeys of its own domain and of those above it. What has
-    another scheme is an app, whose system holds it to its domain."""
-    pages = [urlsplit(origin) for origin in origins if origin.startswith(("http:", "https:"))]
-    return [
-        f"webauthn_rp_id: passkeys of {rp_id!r} can't be used at {page.geturl()}"
-        for page in pages
-        if page.path or not f".{page.hostname}".endswith(f".{rp_id}")
-    ]
-
-
-def _ring_faults(ring: dict[str, SecretStr]) -> list[str]:
-    return [
-        f"key {key_id!r} {fault}"
-        for key_id, secret in ring.items()
-        if (fault := _key_fault(secret)) is not None
-    ]
 
 
 def load_settings() -> Settings:
