@@ -23,19 +23,16 @@ from domain.ledger.postings import (
     sale,
 )
 from infra.models import EarningLot
+from infra.queries.ledger.lots import available_lots, lock_charge, settle_debt, standing_for
 from infra.queries.ledger.posting import (
     Occasion,
     Posted,
-    available_lots,
     balance_of,
     body_hash,
-    lock_charge,
     lock_creator_money,
     post,
     posted_before,
     require_journal,
-    settle_debt,
-    standing_for,
 )
 
 

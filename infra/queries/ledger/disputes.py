@@ -16,18 +16,15 @@ from domain.ledger.postings import (
     dispute_won,
 )
 from infra.queries.ledger.charges import other_lots
+from infra.queries.ledger.lots import available_lots, lock_charge, settle_debt, standing_for
 from infra.queries.ledger.posting import (
     Occasion,
     Posted,
-    available_lots,
     body_hash,
-    lock_charge,
     lock_creator_money,
     post,
     posted_before,
     require_journal,
-    settle_debt,
-    standing_for,
 )
 
 

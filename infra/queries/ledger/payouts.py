@@ -12,10 +12,10 @@ from domain.ledger import payouts as rules
 from domain.ledger.accounts import AccountKind, JournalDraft
 from domain.ledger.payouts import NoPayout, NotReserved, Reserved
 from infra.models import CreatorMoney, Journal
+from infra.queries.ledger.lots import available_lots, settle_debt
 from infra.queries.ledger.posting import (
     Occasion,
     Posted,
-    available_lots,
     balance_of,
     body_hash,
     load_journal,
@@ -23,7 +23,6 @@ from infra.queries.ledger.posting import (
     post,
     posted_before,
     require_journal,
-    settle_debt,
 )
 
 

@@ -13,17 +13,15 @@ from domain.errors import Conflict, Invalid
 from domain.ledger import payouts as rules
 from domain.ledger.accounts import AccountKind
 from infra.models import EarningLot
+from infra.queries.ledger.lots import by_currency, due_lots, settle_debt
 from infra.queries.ledger.posting import (
     Occasion,
     Posted,
     balance_of,
     body_hash,
-    by_currency,
-    due_lots,
     lock_creator_money,
     post,
     posted_before,
-    settle_debt,
 )
 
 
