@@ -6,11 +6,8 @@ hundred subjects; `domain.access.decide` judges each.
 
 from infra.queries.access.media import (
     DECIDE_MANY_SQL,
-    MEDIA_COLUMNS,
     OPEN_SQL,
-    MediaRecord,
     OpenedMedia,
-    StoredRendition,
     decide_many,
     open_for_key,
     open_for_playlist,
@@ -18,6 +15,7 @@ from infra.queries.access.media import (
     open_media_row,
 )
 from infra.queries.access.remembered import RememberedDecisions
+from infra.queries.access.stored import MEDIA_COLUMNS, MediaRecord, StoredRendition
 
 __all__ = [
     "DECIDE_MANY_SQL",

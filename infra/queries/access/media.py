@@ -7,7 +7,7 @@ makes and only after a decision.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from domain.access import (
     media_subject,
 )
 from domain.errors import NotFound, PaymentRequired
-from domain.media.states import MediaKind, MediaState, RenditionKind, Visibility
+from domain.media.states import MediaState, RenditionKind, Visibility
 from domain.posts import PostState
 from infra.queries.access.gathering import (
     ITEM_COLUMNS,
@@ -44,76 +44,8 @@ from infra.queries.access.gathering import (
     viewer_from,
     viewer_params,
 )
+from infra.queries.access.stored import MEDIA_COLUMNS, MediaRecord, StoredRendition
 from infra.reads import ReadPool, Row
-
-
-@dataclass(frozen=True, slots=True)
-class MediaRecord:
-    """Columns of `media` that the API shows or decides by. Times in UTC."""
-
-    id: str
-    owner_id: str
-    kind: str
-    purpose: str
-    state: str
-    visibility: str
-    title: str | None
-    alt_text: str | None
-    file_name: str
-    version: int
-    original_bytes: int
-    original_sha256: str | None
-    content_type: str | None
-    generation: int
-    published_generation: int | None
-    step: str | None
-    progress_percent: int
-    progress_note: str | None
-    needs_attention: bool
-    rejection_code: str | None
-    rejection_detail: str | None
-    width: int | None
-    height: int | None
-    duration_ms: int | None
-    thumbhash: str | None
-    moderation_outcome: str | None
-    moderation_labels: list[Any]
-    created_at: datetime
-    updated_at: datetime
-    playable_at: datetime | None
-    ready_at: datetime | None
-
-    @property
-    def media_kind(self) -> MediaKind:
-        return MediaKind(self.kind)
-
-    @property
-    def media_state(self) -> MediaState:
-        return MediaState(self.state)
-
-    @property
-    def is_published(self) -> bool:
-        """Renditions are there to be served (to whom is the decision's matter)."""
-        return self.published_generation is not None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRendition:
-    """One rendition of the published generation."""
-
-    kind: RenditionKind
-    name: str
-    content_type: str
-    bucket: str
-    object_key: str
-    bytes: int
-    width: int | None
-    height: int | None
-    duration_ms: int | None
-    encrypted: bool
-    meta: dict[str, Any]
-    segments: list[list[int]] | None = None
-    """`[duration_ticks, bytes]` of each; only where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +79,6 @@ class OpenedMedia:
                 "This media is locked. One of the offers opens it.", offers=self.decision.offers
             )
 
-
-_COLUMNS = [each.name for each in fields(MediaRecord)]
-_UUIDS = frozenset({"id", "owner_id"})
-MEDIA_COLUMNS = ", ".join(f"m.{name}::text" if name in _UUIDS else f"m.{name}" for name in _COLUMNS)
 
 _CARRIER_STATE = "CASE WHEN p.taken_down_at IS NULL THEN p.state ELSE 'taken_down' END"
 """What was taken down does not come back by its author deleting the post."""

@@ -36,13 +36,13 @@ from infra.queries.access.gathering import (
     viewer_from,
     viewer_params,
 )
-from infra.queries.access.media import StoredRendition
 from infra.queries.access.posts_sql import (
     DECIDE_POSTS_SQL,
     DECIDED_WIDTH,
     JUDGE_POST_SQL,
     OPEN_POST_SQL,
 )
+from infra.queries.access.stored import StoredRendition
 from infra.queries.people import PERSON_WIDTH, Person, person_from
 from infra.reads import ReadPool, Row
 
