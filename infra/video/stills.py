@@ -18,6 +18,7 @@ import pyvips
 from domain.errors import MediaRejected
 from domain.media.audio import AudioPolicy, Loudness, levelling_for
 from domain.media.video import (
+    AudioTrack,
     Rung,
     SampleStats,
     SegmentGrid,
@@ -46,6 +47,14 @@ from infra.video.plan import x264_options
 _POSTER_WALL_SECONDS = 300
 _TEASER_WALL_SECONDS = 900
 _SHEET_QUALITY = 75
+_MP4_OPTIONS: dict[str, Any] = {
+    "f": "mp4",
+    "fps_mode": "passthrough",
+    "movflags": "+faststart",
+    "map_metadata": -1,
+    "map_chapters": -1,
+    "fflags": "+bitexact",
+}
 _AUDIO_OPTIONS = {"c:a": "aac", "b:a": 128_000, "ar": 48_000, "ac": 2}
 
 
@@ -179,26 +188,11 @@ def make_teaser(
         sound = sound_of(
             source, facts.audio, tools, at_seconds=at, seconds=Fraction(length_ms, 1000)
         )
-        levelling = levelling_for(
-            measured, duration_seconds=facts.audio.duration_ms / 1000, policy=audio_policy
-        )
-        streams.append(levelled(sound, measured, levelling, audio_policy))
+        streams.append(_as_loud_as_the_video(sound, facts.audio, measured, audio_policy))
         options |= _AUDIO_OPTIONS
     target = work_dir.resolve() / "teaser.mp4"
     result = run_ffmpeg(
-        [
-            ffmpeg.output(
-                *streams,
-                str(target),
-                f="mp4",
-                fps_mode="passthrough",
-                movflags="+faststart",
-                map_metadata=-1,
-                map_chapters=-1,
-                fflags="+bitexact",
-                **options,
-            )
-        ],
+        [ffmpeg.output(*streams, str(target), **_MP4_OPTIONS, **options)],
         tools=tools,
         limits=tools.limits(
             wall_seconds=_TEASER_WALL_SECONDS,
@@ -213,6 +207,13 @@ def make_teaser(
     if not target.exists() or target.stat().st_size == 0:
         raise EncodeFailed("the teaser came out empty")
     return target
+
+
+def _as_loud_as_the_video(
+    sound: Any, track: AudioTrack, measured: Loudness | None, policy: AudioPolicy
+) -> Any:
+    levelling = levelling_for(measured, duration_seconds=track.duration_ms / 1000, policy=policy)
+    return levelled(sound, measured, levelling, policy)
 
 
 def _with_mark(
