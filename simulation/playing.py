@@ -24,33 +24,40 @@ class Outcome:
     steps: tuple[Step, ...]
     """Those that were taken, up to the one that broke a rule."""
     broken: Break | None
+    settled: bool = False
+    """Whether all steps were taken, and the world was let come to rest."""
     counts: Counter[str] = field(default_factory=Counter)
     digest: str = ""
 
 
 def play(scene: Scene, seed: int, steps_max: int) -> Outcome:
     """Let the seed choose the steps."""
-    return asyncio.run(_play(scene, seed, steps_max, None))
+    return asyncio.run(_play(scene, seed, steps_max, None, settle=True))
 
 
-def replay(scene: Scene, seed: int, steps: Sequence[Step]) -> Outcome:
+def replay(scene: Scene, seed: int, steps: Sequence[Step], *, settle: bool = True) -> Outcome:
     """Take these steps; the seed is that of the world only."""
-    return asyncio.run(_play(scene, seed, len(steps), steps))
+    return asyncio.run(_play(scene, seed, len(steps), steps, settle=settle))
 
 
 def shrunk(scene: Scene, failed: Outcome) -> Outcome:
-    """The shortest history found that breaks the same rule."""
+    """The shortest history found that breaks the same rule.
+
+    One that broke it at a step is not let settle: that takes longer than all its steps.
+    """
 
     def fails(steps: Sequence[Step]) -> bool:
-        broken = replay(scene, failed.seed, steps).broken
+        broken = replay(scene, failed.seed, steps, settle=failed.settled).broken
         return (
             broken is not None and failed.broken is not None and broken.rule == failed.broken.rule
         )
 
-    return replay(scene, failed.seed, shrink(failed.steps, fails))
+    return replay(scene, failed.seed, shrink(failed.steps, fails), settle=failed.settled)
 
 
-async def _play(scene: Scene, seed: int, steps_max: int, given: Sequence[Step] | None) -> Outcome:
+async def _play(
+    scene: Scene, seed: int, steps_max: int, given: Sequence[Step] | None, *, settle: bool
+) -> Outcome:
     # The dice that choose steps are not the world's own: a replay throws none.
     dice = Random(f"steps of {seed}")
     taken: list[Step] = []
@@ -61,14 +68,14 @@ async def _play(scene: Scene, seed: int, steps_max: int, given: Sequence[Step] |
             taken.append(step)
             await world.take(step)
 
-        broken = None
+        broken, settled = None, False
         for number in range(steps_max):
             broken = await _broken_by(world, choose_and_take(number), settled=False)
             if broken is not None:
                 break
-        else:
-            broken = await _broken_by(world, world.settle(), settled=True)
-        return Outcome(seed, tuple(taken), broken, world.counts.copy(), world.digest())
+        if broken is None and settle:
+            broken, settled = await _broken_by(world, world.settle(), settled=True), True
+        return Outcome(seed, tuple(taken), broken, settled, world.counts.copy(), world.digest())
 
 
 async def _broken_by(
