@@ -85,3 +85,18 @@ def held_for_us(session: Session) -> dict[str, int]:
         """)
     )
     return {ref: int(amount) for ref, amount in rows}
+
+
+def posted_by_source(session: Session) -> dict[str, tuple[int, int]]:
+    """How many journals move what Stripe holds for us, by `stripe_ref`: of amounts, and of
+    fees by themselves."""
+    rows = session.execute(
+        text("""
+            SELECT j.stripe_ref, count(*) FILTER (WHERE j.kind <> 'fee'),
+                count(*) FILTER (WHERE j.kind = 'fee')
+            FROM journal_entries e JOIN journals j ON j.id = e.journal_id
+            JOIN ledger_accounts a ON a.id = e.account_id
+            WHERE a.kind = 'stripe_clearing' GROUP BY j.stripe_ref
+        """)
+    )
+    return {ref: (amounts, fees) for ref, amounts, fees in rows}

@@ -24,7 +24,7 @@ ACTS: dict[str, tuple[Act, int]] = {
     "type_card": (cards.type_card, 2),
     "prefer_card": (cards.prefer, 1),
     "remove_card": (cards.remove, 1),
-    "refund": (giving_back.refund, 4),
+    "refund": (giving_back.refund, 6),
     "bank_decides": (giving_back.bank_decides, 4),
     "ask_for_money": (paying_out.ask_for_money, 3),
     "staff_decide": (paying_out.staff_decide, 4),

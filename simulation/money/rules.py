@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import text
@@ -12,11 +12,12 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.client import WorkflowExecutionStatus
 
 from devstack.stripe.core import LocalStripe
+from devstack.stripe.errors import Obj
 from domain.ids import refund_workflow_id
 from infra.db import transaction
 from simulation.money import period_rules
 from simulation.money.parts import Parts
-from simulation.rules import broken_rules, held_for_us
+from simulation.rules import broken_rules, held_for_us, posted_by_source
 from simulation.temporal import Run
 from simulation.worlds import Break
 from workflows.attributes import NEEDS_ATTENTION
@@ -83,6 +84,7 @@ def always_broken(parts: Parts) -> list[Break]:
     with transaction(parts.engine) as session:
         broken = broken_rules(session) + _rows(session, BOUGHT | period_rules.BOUGHT)
         broken += _doubled(parts.way.stripe)
+        broken += _ahead(posted_by_source(session), parts.way.stripe)
         twice = period_rules.charged_twice(session, parts.way.stripe)
         broken += [Break("nothing is charged twice", _listed(twice))] if twice else []
     return broken + _failed_runs(parts)
@@ -137,12 +139,33 @@ def drift_minor(parts: Parts) -> int:
     return sum(abs(held.get(ref, 0) - there.get(ref, 0)) for ref in held.keys() | there.keys())
 
 
-def _there(stripe: LocalStripe) -> dict[str, int]:
-    there: defaultdict[str, int] = defaultdict(int)
+def _booked(stripe: LocalStripe) -> Iterator[Obj]:
+    """The balance transactions of what the ledger knows by its source."""
     for each in stripe.scope().all("balance_transaction"):
         if each["type"] not in ("payout", "payout_failure", "topup"):
-            there[each["source"]] += each["net"]
+            yield each
+
+
+def _there(stripe: LocalStripe) -> dict[str, int]:
+    there: defaultdict[str, int] = defaultdict(int)
+    for each in _booked(stripe):
+        there[each["source"]] += each["net"]
     return there
+
+
+def _ahead(posted: dict[str, tuple[int, int]], stripe: LocalStripe) -> list[Break]:
+    """What is posted twice is seen at once, not only when all has settled."""
+    amounts: Counter[str] = Counter()
+    fees: Counter[str] = Counter()
+    for each in _booked(stripe):
+        amounts[each["source"]] += 1
+        fees[each["source"]] += each["fee"] != 0
+    facts = [
+        f"{ref}: {posted[ref]} amounts and fees posted, {(amounts[ref], fees[ref])} booked"
+        for ref in sorted(posted)
+        if posted[ref][0] > amounts[ref] or posted[ref][1] > fees[ref]
+    ]
+    return [Break("nothing is posted that Stripe has not booked", "\n".join(facts))] * bool(facts)
 
 
 def _differing(held: dict[str, int], stripe: LocalStripe) -> list[Break]:

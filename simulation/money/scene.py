@@ -14,6 +14,7 @@ from devstack.stripe.core import LocalStripe
 from devstack.stripe.world import Config, Endpoint
 from infra.db import make_async_engine
 from simulation.database import ProcessDatabase
+from simulation.money.acts import ACTS
 from simulation.money.cast import hire
 from simulation.money.parts import Parts
 from simulation.money.serving import serve
@@ -38,6 +39,8 @@ ENDPOINTS = (
 
 class MoneyScene:
     way_to_stripe = WayToStripe
+    world_type = MoneyWorld
+    acts = ACTS
 
     def __init__(self, database: ProcessDatabase) -> None:
         self.database = database
@@ -56,11 +59,20 @@ class MoneyScene:
         async_engine = make_async_engine(settings)
         try:
             cast = hire(engine, Browser(way), seed, BEGAN)
+            _forget_cards(local)
             parts = Parts(self.database, async_engine, temporal, way, cast)
             serve(parts)
-            yield MoneyWorld(parts, seed, counts)
+            yield self.world_type(parts, seed, counts, self.acts)
         finally:
             await async_engine.dispose()
+
+
+def _forget_cards(stripe: LocalStripe) -> None:
+    """What Stripe tells of how the cast got its cards was heard long ago; what it tells of the
+    accounts of creators begins their runs."""
+    for delivery in stripe.due_deliveries():
+        if not delivery.account:
+            stripe.delivered(delivery.id, 200)
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Coroutine
+from collections import Counter, defaultdict
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,12 +15,13 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from devstack.stripe.webhooks import Delivery
 from domain.errors import FansworldError
 from domain.ids import sweep_workflow_id, uuid7_from
 from infra.ids import ids_drawn_by
 from simulation.money.acts import ACTS
 from simulation.money.parts import Parts
-from simulation.money.picks import Picks, drawn
+from simulation.money.picks import Act, Picks, drawn
 from simulation.money.rules import (
     always_broken,
     charges_by_state,
@@ -38,18 +39,21 @@ from workflows.operated import Operated
 from workflows.queues import Queue, queue_name
 from workflows.runner import SWEEPS
 
-QUIET = timedelta(days=5)
-"""After which nothing of what was begun may be under way: a fan has a day to confirm, a refund
-and a payout take two."""
-ROUND = timedelta(hours=6)
-"""Of settling: as long as an operator takes to look again."""
+ROUNDS = tuple(timedelta(hours=hours) for hours in (1, 5, 6, 12, 24, 24, 48))
+"""Of settling; in each of them Stripe, the schedule and an operator do what they can. After five
+days nothing of what was begun may be under way: a fan has a day to confirm, a refund and a payout
+take two, and Stripe tries for three to bring a webhook."""
 ELSEWHERE = ("accounts", "media", "posts")
 """Sweeps of other slices than money's."""
 PIECES_MAX = 300
 """Of work while time passes; then it jumps."""
 
-WORLDLY = {"work": 40, "pass": 10, "jump": 4, "renewal": 6, "webhook": 10, "sweep": 2}
+WORLDLY = {"work": 40, "pass": 10, "jump": 4, "renewal": 6, "webhook": 14, "sweep": 2}
 """What happens to the platform, and how often next to what people do."""
+
+WEBHOOKS = {"heard": 4, "heard twice": 2, "unanswered": 2, "unheard": 1, "lost": 1}
+"""What becomes of a delivery, and how often. `unanswered`: it was heard, and Stripe, which did not
+learn of that, brings it again later; `unheard`: so it does; `lost`: it never comes again."""
 
 EXPECTED = (
     FansworldError,
@@ -65,6 +69,8 @@ class MoneyWorld:
     parts: Parts
     seed: int
     counts: Counter[str] = field(default_factory=Counter)
+    acts: Mapping[str, tuple[Act, int]] = field(default_factory=lambda: ACTS)
+    """What people do here."""
     requests: list[asyncio.Task[None]] = field(default_factory=list)
     """Requests of fans that wait for a run."""
 
@@ -92,9 +98,9 @@ class MoneyWorld:
     # --- steps --------------------------------------------------------------------------------
 
     async def offer(self, dice: Random) -> Step:
-        weights = WORLDLY | {act: weight for act, (_, weight) in ACTS.items()}
+        weights = WORLDLY | {act: weight for act, (_, weight) in self.acts.items()}
         [act] = dice.choices(list(weights), list(weights.values()))
-        if act in ACTS:
+        if act in self.acts:
             return Step(act, drawn(dice))
         data: dict[str, Json] = {"pick": dice.randrange(1 << 16)}
         match act:
@@ -109,7 +115,7 @@ class MoneyWorld:
             case "jump":
                 data["hours"] = dice.choice([1, 12, 24, 48, 24 * 7, 24 * 7, 24 * 31])
             case "webhook":
-                data["how"] = dice.choice(["heard", "heard", "heard twice", "unheard", "lost"])
+                [data["how"]] = dice.choices(list(WEBHOOKS), list(WEBHOOKS.values()))
         return Step(act, data)
 
     async def take(self, step: Step) -> None:
@@ -133,25 +139,24 @@ class MoneyWorld:
                 case act:
                     self._lost = Lost(step.data["lost"]) if "lost" in step.data else None
                     self.counts[act] += 1
-                    do, _ = ACTS[act]
+                    do, _ = self.acts[act]
                     self._let_in(act, do(self.parts, Picks(step.data)))
             await self._quiet()
             self._lost = None
 
     async def settle(self) -> None:
         """Every webhook is heard, every worker lives, operators are there, and time passes: until
-        nothing is under way, and no longer than `QUIET`."""
+        nothing is under way, or has been for too long."""
         self._touched = True
         self.parts.way.arm(None)
-        end = self.parts.now + QUIET
         with ids_drawn_by(self.new_id):
-            is_over = False
-            while not is_over and self.parts.now < end:
+            for pause in ROUNDS:
                 await self._hear_all()
                 await self._sweep()
                 await self._operate()
-                await self._pass(ROUND)
-                is_over = not unheard(self.parts) and not settled_broken(self.parts)
+                await self._pass(pause)
+                if not unheard(self.parts) and not settled_broken(self.parts):
+                    break
 
     async def _operate(self) -> None:
         """An operator has every step that waits tried again: its cause is gone by now."""
@@ -238,24 +243,33 @@ class MoneyWorld:
 
     # --- webhooks -----------------------------------------------------------------------------
 
+    async def hear(self, delivery: Delivery) -> int:
+        """Take a delivery; returns the status that Stripe is answered with."""
+        return await hear(self.parts, delivery)
+
     async def _webhook(self, pick: int, how: str) -> None:
-        """Any of those that are due, in no order; `unheard` is sent again, `lost` never."""
+        """Any of those that are due, in no order. The type is chosen first: what is told of most
+        often, that something was made, is news to nobody."""
         self.parts.keep_time()
         stripe = self.parts.way.stripe
-        due = stripe.due_deliveries()
-        if not due:
+        by_type: defaultdict[str, list[Delivery]] = defaultdict(list)
+        for delivery in stripe.due_deliveries():
+            by_type[delivery.event_type].append(delivery)
+        if not by_type:
             return
         self.counts[f"webhooks {how}"] += 1
-        delivery = due[pick % len(due)]
+        number, kind = divmod(pick, len(by_type))
+        due = by_type[sorted(by_type)[kind]]
+        delivery = due[number % len(due)]
         status = 200 if how == "lost" else 0
-        for _ in range({"heard": 1, "heard twice": 2}.get(how, 0)):
-            status = await hear(self.parts, delivery)
-        stripe.delivered(delivery.id, status)
+        for _ in range({"heard": 1, "heard twice": 2, "unanswered": 1}.get(how, 0)):
+            status = await self.hear(delivery)
+        stripe.delivered(delivery.id, 0 if how == "unanswered" else status)
 
     async def _hear_all(self) -> None:
         self.parts.keep_time()
         for delivery in self.parts.way.stripe.due_deliveries():
-            status = await hear(self.parts, delivery)
+            status = await self.hear(delivery)
             self.parts.way.stripe.delivered(delivery.id, status)
 
     # --- requests -----------------------------------------------------------------------------

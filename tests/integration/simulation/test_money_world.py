@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
 import pytest
 from sqlalchemy import text
@@ -11,7 +10,7 @@ from simulation.database import ProcessDatabase
 from simulation.money.scene import OURS, MoneyScene, open_money
 from simulation.money.world import MoneyWorld
 from simulation.playing import play, replay, shrunk
-from simulation.worlds import Step, World
+from simulation.worlds import Step
 
 
 def test_every_rule_holds_and_a_seed_gives_the_same_again(
@@ -43,11 +42,7 @@ class WastefulWorld(MoneyWorld):
 
 
 class WastefulScene(MoneyScene):
-    @asynccontextmanager
-    async def world(self, seed: int) -> AsyncIterator[World]:
-        async with super().world(seed) as world:
-            assert isinstance(world, MoneyWorld)
-            yield WastefulWorld(world.parts, world.seed, world.counts)
+    world_type = WastefulWorld
 
 
 def test_a_payment_that_is_made_twice_is_found_and_shrunk(
@@ -60,7 +55,9 @@ def test_a_payment_that_is_made_twice_is_found_and_shrunk(
     database.close()
     assert short.broken is not None
     assert short.broken.rule == "nothing is made twice at Stripe"
-    assert [step.act for step in short.steps] in (["unlock"], ["tip"])
+    acts = [step.act for step in short.steps]
+    assert acts[0] in ("unlock", "tip")
+    assert len(acts) <= 4  # Who has a card that asks has to confirm.
 
 
 @pytest.mark.parametrize("death", ["before", "after"])
