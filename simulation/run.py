@@ -47,7 +47,9 @@ class Result:
                 *("stripe: ", "temporal: ", "webhooks lost", "webhooks unheard", "fault: cut")
             ),
             "kills": self._sum("deaths "),
-            "duplicates": self._sum("webhooks heard twice", "webhooks unanswered", "fault: twice"),
+            "duplicates": self._sum(
+                *("webhooks heard twice", "webhooks unanswered", "again ", "fault: twice")
+            ),
             "drift_minor": self.counts["drift_minor"],
         }
 

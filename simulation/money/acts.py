@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from simulation.money import buying, cards, giving_back, paying_out, subscribing
+from simulation.money import buying, cards, giving_back, paying_out, subscribing, writing
 from simulation.money.picks import Act
 
 ACTS: dict[str, tuple[Act, int]] = {
     "unlock": (buying.unlock, 10),
+    "write": (writing.write, 3),
+    "unlock_message": (buying.unlock_message, 4),
+    "unsend": (writing.unsend, 1),
     "tip": (buying.tip, 6),
     "confirm": (buying.confirm, 6),
     "take_down": (buying.take_down, 2),
@@ -30,3 +33,8 @@ ACTS: dict[str, tuple[Act, int]] = {
     "staff_decide": (paying_out.staff_decide, 4),
     "pay_everybody": (paying_out.pay_everybody, 2),
 }
+
+SENT_AGAIN = frozenset(
+    {"unlock", "unlock_message", "tip", "subscribe", "give", "write", "refund", "ask_for_money"}
+)
+"""Requests that clients repeat when no answer comes: all of them bear a key, or mean one thing."""

@@ -2,65 +2,99 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from devstack.stripe import taking
+from domain.messages import MessageState
 from domain.posts import PostState
-from domain.tips import TipState
-from domain.unlocks.terms import terms_for
+from domain.unlocks.terms import UnlockTerms, terms_for
 from infra.db import async_transaction, transaction
-from infra.ids import new_id
-from infra.models import Post, Tip
+from infra.models import Conversation, Message, Post, User
+from infra.queries.tips.giving import Gesture, begin_tip
 from infra.queries.unlocks.buying import Wish, begin_unlock
 from simulation.money.cards import card_of
 from simulation.money.parts import Parts
 from simulation.money.picks import PATIENCE, Picks
+from workflows.charges.messages import ChargeOrder
 from workflows.charges.start import pay_now
 from workflows.tips.start import tip_order
 from workflows.unlocks.start import unlock_order
 
 
 async def unlock(parts: Parts, picks: Picks) -> None:
+    """A fan buys a post."""
     fan_id = picks.of(parts.cast.fans, "fan")
     post_id, creator_id = picks.of(parts.cast.posts, "thing")
     async with async_transaction(parts.async_engine) as session:
         post = await session.get_one(Post, post_id)
         if post.state != PostState.PUBLISHED:
             return  # The route finds none.
-        assert post.price_minor is not None and post.currency is not None
-        terms = terms_for(
-            list_minor=post.price_minor,
-            currency=post.currency,
-            discount_bps=0,
+        wish = Wish(
+            fan_id=fan_id,
+            creator_id=creator_id,
+            post_id=post_id,
+            terms=_terms(post),
+            payment_method_id=(await card_of(session, fan_id, picks)).id,
+            at=parts.now,
         )
-        bought = await begin_unlock(
-            session,
-            Wish(
-                fan_id=fan_id,
-                creator_id=creator_id,
-                post_id=post_id,
-                terms=terms,
-                payment_method_id=(await card_of(session, fan_id, picks)).id,
-                at=parts.now,
-            ),
+        bought = await begin_unlock(session, wish)
+    await _pay(parts, unlock_order(bought, at=parts.now))
+
+
+async def unlock_message(parts: Parts, picks: Picks) -> None:
+    """A fan buys what a creator sent them."""
+    fan_id = picks.of(parts.cast.fans, "fan")
+    async with async_transaction(parts.async_engine) as session:
+        sent = (
+            await session.scalars(
+                select(Message)
+                .join(Conversation, Conversation.id == Message.conversation_id)
+                .where(Conversation.fan_id == fan_id, Message.state == MessageState.SENT.value)
+                .order_by(Message.id)
+            )
+        ).all()
+        if not sent:
+            return
+        message = picks.of(sent, "thing")
+        wish = Wish(
+            fan_id=fan_id,
+            creator_id=message.sender_id,
+            message_id=message.id,
+            terms=_terms(message),
+            payment_method_id=(await card_of(session, fan_id, picks)).id,
+            at=parts.now,
         )
-    order = unlock_order(bought, at=parts.now)
-    await pay_now(parts.temporal.client, order, queue_prefix=parts.queue_prefix, patience=PATIENCE)
+        bought = await begin_unlock(session, wish)
+    await _pay(parts, unlock_order(bought, at=parts.now))
+
+
+def _terms(item: Post | Message) -> UnlockTerms:
+    assert item.price_minor is not None and item.currency is not None
+    return terms_for(list_minor=item.price_minor, currency=item.currency, discount_bps=0)
 
 
 async def tip(parts: Parts, picks: Picks) -> None:
     fan_id = picks.of(parts.cast.fans, "fan")
     async with async_transaction(parts.async_engine) as session:
-        given = Tip(
-            id=new_id(),
-            fan_id=fan_id,
-            creator_id=picks.of(parts.cast.creators, "creator"),
-            amount_minor=100 + picks.number("choice"),
-            currency="USD",
-            state=TipState.CHARGING.value,
-            payment_method_id=(await card_of(session, fan_id, picks)).id,
-            created_at=parts.now,
+        fan = await session.get_one(User, fan_id, with_for_update=True)
+        given = await begin_tip(
+            session,
+            fan,
+            Gesture(
+                id=picks.row_id("tip"),
+                creator_id=picks.of(parts.cast.creators, "creator"),
+                post_id=None,
+                amount_minor=100 + picks.number("choice"),
+                currency="USD",
+                note="",
+                payment_method_id=(await card_of(session, fan_id, picks)).id,
+                at=parts.now,
+            ),
         )
-        session.add(given)
-    order = tip_order(given, at=parts.now)
+    await _pay(parts, tip_order(given, at=parts.now))
+
+
+async def _pay(parts: Parts, order: ChargeOrder) -> None:
     await pay_now(parts.temporal.client, order, queue_prefix=parts.queue_prefix, patience=PATIENCE)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from urllib.parse import urlencode
 
@@ -14,11 +14,22 @@ from domain.accounts import Role
 from domain.ids import derived_id
 from domain.posts import Audience, PostState
 from infra.db import transaction
-from infra.models import ConnectedAccount, Creator, PaymentMethod, Post, StripeCustomer, User
+from infra.models import (
+    ConnectedAccount,
+    Creator,
+    Follow,
+    PaymentMethod,
+    Post,
+    StripeCustomer,
+    User,
+)
 from simulation.money.selling import open_shop
 from simulation.money.stripe import Browser
 
 FANS, CREATORS, POSTS_EACH, CARDS_EACH = 4, 2, 3, 2
+
+KNOWN_FOR = timedelta(days=365)
+"""Who came just now may tip less."""
 
 CARDS = (
     *("visa", "visa", "visa", "mastercard", "bypassPending"),
@@ -53,10 +64,23 @@ def hire(engine: Engine, browser: Browser, seed: int, now: datetime) -> Cast:
             for index in range(number):
                 handle = f"{role.value}-{index}"
                 user_id = derived_id("simulation", handle)
-                session.add(User(id=user_id, handle=handle, display_name=handle, role=role.value))
+                session.add(
+                    User(
+                        id=user_id,
+                        handle=handle,
+                        display_name=handle,
+                        role=role.value,
+                        created_at=now - KNOWN_FOR,
+                    )
+                )
                 (cast.fans if role is Role.FAN else cast.creators).append(user_id)
         session.flush()
         session.add_all(Creator(user_id=each) for each in cast.creators)
+        session.add_all(
+            Follow(fan_id=fan_id, creator_id=creator_id, created_at=now)
+            for creator_id in cast.creators
+            for fan_id in cast.fans
+        )
         for creator_id in cast.creators:
             for number in range(POSTS_EACH):
                 post = Post(

@@ -11,8 +11,7 @@ from devstack.stripe.errors import Refused
 from domain.charges.states import ChargeState
 from domain.refunds import RefundReason, Requester
 from infra.db import transaction
-from infra.ids import new_id
-from infra.models import Charge
+from infra.models import Charge, Refund
 from infra.queries.refunds import NewRefund, request_refund
 from simulation.money.parts import Parts
 from simulation.money.picks import PATIENCE, Picks
@@ -22,7 +21,9 @@ from workflows.refunds.start import refund_now
 async def refund(parts: Parts, picks: Picks) -> None:
     """A creator gives a payment back, or a part of it; one that was given back already, or
     is disputed, as well: that has to be refused."""
+    refund_id = picks.row_id("refund")
     with transaction(parts.engine) as session:
+        before = session.get(Refund, refund_id)
         paid = session.scalars(
             select(Charge).where(Charge.state == ChargeState.PAID.value).order_by(Charge.id)
         ).all()
@@ -33,8 +34,9 @@ async def refund(parts: Parts, picks: Picks) -> None:
         asked = request_refund(
             session,
             NewRefund(
-                id=new_id(),
-                charge_id=charge.id,
+                id=refund_id,
+                # Who asks again names the same payment.
+                charge_id=before.charge_id if before else charge.id,
                 amount_minor=None if picks.number("choice") % 2 else part,
                 reason=RefundReason.REQUESTED_BY_CUSTOMER,
                 requested_as=Requester.CREATOR,

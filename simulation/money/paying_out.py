@@ -10,7 +10,6 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from domain.ids import PAYOUT_BATCH
 from domain.payouts.states import PayoutState
 from infra.db import transaction
-from infra.ids import new_id
 from infra.models import Payout
 from infra.queries.payouts.opening import ask_for_payout, decide_review
 from simulation.money.parts import Parts
@@ -26,7 +25,11 @@ async def ask_for_money(parts: Parts, picks: Picks) -> None:
     creator_id = picks.of(parts.cast.creators, "creator")
     with transaction(parts.engine) as session:
         payout = ask_for_payout(
-            session, payout_id=new_id(), creator_id=creator_id, currency=None, at=parts.now
+            session,
+            payout_id=picks.row_id("payout"),
+            creator_id=creator_id,
+            currency=None,
+            at=parts.now,
         )
     await start_payout(
         parts.temporal.client,

@@ -8,10 +8,13 @@ from datetime import timedelta
 from random import Random
 from typing import Any, TypeVar, cast
 
+from domain.ids import derived_id
 from simulation.money.parts import Parts
 from simulation.worlds import Json
 
 T = TypeVar("T")
+
+NAMES = ("fan", "creator", "thing", "card", "choice")
 
 PATIENCE = timedelta(seconds=10)
 """Of a request that waits for a run."""
@@ -29,10 +32,14 @@ class Picks:
     def number(self, name: str) -> int:
         return cast(int, self.data[name])
 
+    def row_id(self, kind: str) -> str:
+        """Of what is asked for, as routes make it from the request's key: the same request, sent
+        again, means the same row."""
+        return derived_id("simulation", kind, *(str(self.number(name)) for name in NAMES))
+
 
 def drawn(dice: Random) -> dict[str, Json]:
-    names = ("fan", "creator", "thing", "card", "choice")
-    data: dict[str, Json] = {name: dice.randrange(1 << 12) for name in names}
+    data: dict[str, Json] = {name: dice.randrange(1 << 12) for name in NAMES}
     if dice.random() < 0.1:
         data["lost"] = dice.choice(["request", "response"])
     return data

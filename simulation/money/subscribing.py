@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Conflict
 from domain.subscriptions.gifts import UNDER_WAY, GiftState
 from domain.subscriptions.states import SubscriptionState
 from infra.db import async_transaction, transaction
-from infra.ids import new_id
-from infra.models import Subscription, User
+from infra.models import Gift, Subscription, User
 from infra.queries.gifts.giving import BoughtGift, begin_gift
 from infra.queries.subscriptions.beginning import Beginning, begin_subscription
 from infra.queries.tiers.buying import offered
@@ -41,29 +41,40 @@ SOON = timedelta(hours=3)
 async def subscribe(parts: Parts, picks: Picks) -> None:
     """A fan subscribes: for a month or several, some with a code. Who is subscribed already, or
     has used the code, has to be refused."""
-    fan_id = picks.of(parts.cast.fans, "fan")
-    creator_id = picks.of(parts.cast.creators, "creator")
-    choice = picks.number("choice")
+    subscription_id = picks.row_id("subscription")
     async with async_transaction(parts.async_engine) as session:
-        card = await card_of(session, fan_id, picks)
-        terms = await session.run_sync(
-            offered,
-            creator_id=creator_id,
-            tier_id=picks.of(parts.cast.tiers[creator_id], "thing"),
-            months=BUNDLE_MONTHS if choice % 5 == 0 else 1,
-            code=(*CODES, None, None, None)[choice // 5 % 5],
-            fan_id=fan_id,
-            at=parts.now,
-            lock=True,
-        )
-        wish = Beginning(id=new_id(), fan_id=fan_id, offered=terms, card=card, at=parts.now)
-        begun = await session.run_sync(begin_subscription, wish)
+        begun = await session.get(Subscription, subscription_id)
+        if begun is None:
+            begun = await _begin(session, parts, picks, subscription_id)
+    if begun.state != SubscriptionState.INCOMPLETE:
+        return  # It was sent before, and is answered from the row.
     await begin_now(
         parts.temporal.client,
         SubscriptionOrder(begun.id, begun.creator_id),
         queue_prefix=parts.queue_prefix,
         patience=PATIENCE,
     )
+
+
+async def _begin(
+    session: AsyncSession, parts: Parts, picks: Picks, subscription_id: str
+) -> Subscription:
+    fan_id = picks.of(parts.cast.fans, "fan")
+    creator_id = picks.of(parts.cast.creators, "creator")
+    choice = picks.number("choice")
+    card = await card_of(session, fan_id, picks)
+    terms = await session.run_sync(
+        offered,
+        creator_id=creator_id,
+        tier_id=picks.of(parts.cast.tiers[creator_id], "thing"),
+        months=BUNDLE_MONTHS if choice % 5 == 0 else 1,
+        code=(*CODES, None, None, None)[choice // 5 % 5],
+        fan_id=fan_id,
+        at=parts.now,
+        lock=True,
+    )
+    wish = Beginning(id=subscription_id, fan_id=fan_id, offered=terms, card=card, at=parts.now)
+    return await session.run_sync(begin_subscription, wish)
 
 
 Wanted = Callable[[Parts, Picks, Subscription], Awaitable[Wish]]
@@ -170,7 +181,7 @@ async def give(parts: Parts, picks: Picks) -> None:
             at=parts.now,
         )
         bought = BoughtGift(
-            id=new_id(),
+            id=picks.row_id("gift"),
             giver_id=giver_id,
             recipient=recipient.handle,
             offered=terms,
@@ -178,8 +189,11 @@ async def give(parts: Parts, picks: Picks) -> None:
             payment_method_id=card.id,
             at=parts.now,
         )
-        gift = await session.run_sync(begin_gift, bought)
-    assert GiftState(gift.state) in UNDER_WAY
+        gift = await session.get(Gift, bought.id)
+        if gift is None:
+            gift = await session.run_sync(begin_gift, bought)
+    if GiftState(gift.state) not in UNDER_WAY:
+        return  # It was sent before, and is over.
     order = gift_order(gift, at=parts.now)
     await pay_now(parts.temporal.client, order, queue_prefix=parts.queue_prefix, patience=PATIENCE)
 

@@ -19,7 +19,7 @@ from devstack.stripe.webhooks import Delivery
 from domain.errors import FansworldError
 from domain.ids import sweep_workflow_id, uuid7_from
 from infra.ids import ids_drawn_by
-from simulation.money.acts import ACTS
+from simulation.money.acts import ACTS, SENT_AGAIN
 from simulation.money.parts import Parts
 from simulation.money.picks import Act, Picks, drawn
 from simulation.money.rules import (
@@ -48,7 +48,7 @@ ELSEWHERE = ("accounts", "media", "posts")
 PIECES_MAX = 300
 """Of work while time passes; then it jumps."""
 
-WORLDLY = {"work": 40, "pass": 10, "jump": 4, "renewal": 6, "webhook": 14, "sweep": 2}
+WORLDLY = {"work": 40, "pass": 10, "jump": 4, "renewal": 6, "webhook": 14, "sweep": 2, "again": 6}
 """What happens to the platform, and how often next to what people do."""
 
 WEBHOOKS = {"heard": 4, "heard twice": 2, "unanswered": 2, "unheard": 1, "lost": 1}
@@ -77,6 +77,8 @@ class MoneyWorld:
     def __post_init__(self) -> None:
         self._entropy = Random(f"ids of {self.seed}")
         self._lost: Lost | None = None
+        self._sent: list[Step] = []
+        """What clients may send again."""
         self._touched = True
         """Whether anybody may have written to the database since the rules were checked: turns of
         workflows write nothing."""
@@ -116,6 +118,8 @@ class MoneyWorld:
                 data["hours"] = dice.choice([1, 12, 24, 48, 24 * 7, 24 * 7, 24 * 31])
             case "webhook":
                 [data["how"]] = dice.choices(list(WEBHOOKS), list(WEBHOOKS.values()))
+            case "again" if dice.random() < 0.5:
+                data["pick"] = 0
         return Step(act, data)
 
     async def take(self, step: Step) -> None:
@@ -136,11 +140,14 @@ class MoneyWorld:
                     await self._webhook(cast(int, step.data["pick"]), cast(str, step.data["how"]))
                 case "sweep":
                     await self._sweep()
+                case "again":
+                    self._send_again(cast(int, step.data["pick"]))
                 case act:
                     self._lost = Lost(step.data["lost"]) if "lost" in step.data else None
                     self.counts[act] += 1
-                    do, _ = self.acts[act]
-                    self._let_in(act, do(self.parts, Picks(step.data)))
+                    self._let_in(step)
+                    if act in SENT_AGAIN:
+                        self._sent.append(step)
             await self._quiet()
             self._lost = None
 
@@ -274,8 +281,18 @@ class MoneyWorld:
 
     # --- requests -----------------------------------------------------------------------------
 
-    def _let_in(self, act: str, request: Coroutine[Any, Any, None]) -> None:
-        self.requests.append(asyncio.create_task(self._answered(act, request)))
+    def _let_in(self, step: Step) -> None:
+        do, _ = self.acts[step.act]
+        request = do(self.parts, Picks(step.data))
+        self.requests.append(asyncio.create_task(self._answered(step.act, request)))
+
+    def _send_again(self, back: int) -> None:
+        """A request that was sent before, counted from the last: that one is often still waiting
+        for the same run."""
+        if self._sent:
+            step = self._sent[-1 - back % len(self._sent)]
+            self.counts[f"again {step.act}"] += 1
+            self._let_in(step)
 
     async def _answered(self, act: str, request: Coroutine[Any, Any, None]) -> None:
         try:

@@ -10,7 +10,7 @@ from simulation.database import ProcessDatabase
 from simulation.money.scene import OURS, MoneyScene, open_money
 from simulation.money.world import MoneyWorld
 from simulation.playing import play, replay, shrunk
-from simulation.worlds import Step
+from simulation.worlds import Json, Step
 
 
 def test_every_rule_holds_and_a_seed_gives_the_same_again(
@@ -56,7 +56,7 @@ def test_a_payment_that_is_made_twice_is_found_and_shrunk(
     assert short.broken is not None
     assert short.broken.rule == "nothing is made twice at Stripe"
     acts = [step.act for step in short.steps]
-    assert acts[0] in ("unlock", "tip")
+    assert acts[0] in ("unlock", "tip", "give", "subscribe", "write")
     assert len(acts) <= 4  # Who has a card that asks has to confirm.
 
 
@@ -75,3 +75,26 @@ def test_who_dies_at_a_charge_takes_the_money_once(
     assert outcome.broken is None
     assert outcome.counts[f"deaths {death} work"] == 1
     assert len(states) == 1
+
+
+def test_a_request_that_is_sent_again_at_once_and_later_counts_once(
+    simulation_environment: Mapping[str, str],
+) -> None:
+    picks: dict[str, Json] = {"fan": 0, "creator": 0, "thing": 0, "card": 0, "choice": 2}
+    again, later = Step("again", {"pick": 0}), Step("pass", {"minutes": 30})
+    steps = [
+        step
+        for act in ("tip", "write", "unlock_message", "subscribe", "give", "ask_for_money")
+        for step in (Step(act, dict(picks)), again, later, again, later)
+    ]
+    with open_money(simulation_environment, 12) as scene:
+        outcome = replay(scene, 4, steps)
+        assert isinstance(scene, MoneyScene)
+        with transaction(scene.database.engine) as session:
+            counts = {
+                table: session.scalar(text(f"SELECT count(*) FROM {table}"))
+                for table in ("tips", "messages", "unlocks", "subscriptions", "gifts")
+            }
+    assert outcome.broken is None
+    assert set(counts.values()) == {1}, counts
+    assert outcome.counts["again tip"] == outcome.counts["again give"] == 2

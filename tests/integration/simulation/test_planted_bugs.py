@@ -20,12 +20,14 @@ from simulation.money.acts import ACTS
 from simulation.money.scene import OURS, MoneyScene
 from simulation.money.stripe import WayToStripe
 from simulation.money.world import MoneyWorld
-from simulation.playing import play, shrunk
-from simulation.worlds import Step
+from simulation.playing import play, replay, shrunk
+from simulation.worlds import Json, Step
 
 SEEDS = range(1, 13)
 FEW_ACTS = {name: ACTS[name] for name in ("unlock", "tip", "confirm", "refund")}
 """Enough for each bug here. The more there is to do in a world, the longer is the way to it."""
+
+WITH_MESSAGES = FEW_ACTS | {name: ACTS[name] for name in ("write", "unlock_message")}
 
 
 class WithoutKeys(WayToStripe):
@@ -127,7 +129,9 @@ class HearingScene(SmallScene):
     world_type = BooksWhatItHears
 
 
-class GenerousScene(SmallScene):
+class GenerousScene(MoneyScene):
+    acts = WITH_MESSAGES
+
     def __init__(self, database: ProcessDatabase) -> None:
         super().__init__(database)
         with transaction(database.engine) as session:
@@ -207,3 +211,20 @@ def test_what_is_booked_by_its_own_name_bears_duplicates(
     finally:
         database.close()
     assert [each.broken for each in played] == [None] * 3
+
+
+def test_a_right_on_a_message_that_is_kept_is_found(
+    simulation_environment: Mapping[str, str],
+) -> None:
+    picks: dict[str, Json] = {"fan": 0, "creator": 0, "thing": 0, "card": 0, "choice": 1}
+    acts = ("write", "unlock_message", "pass", "confirm", "pass", "refund", "pass")
+    steps = [Step(act, {"minutes": 30} if act == "pass" else picks) for act in acts]
+    database = ProcessDatabase({**simulation_environment, **OURS}, 11)
+    try:
+        outcome = replay(GenerousScene(database), 1, steps)
+        honest = replay(MoneyScene(database), 1, steps[:-2])
+    finally:
+        database.close()
+    assert honest.broken is None
+    assert outcome.broken is not None
+    assert outcome.broken.rule.startswith("a right that was bought is paid for")
