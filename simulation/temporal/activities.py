@@ -58,6 +58,8 @@ class ActivityTask:
     cancel_requested: bool = False
     alarm: Alarm | None = None
     """Of the end of its backing off, or of its time-out."""
+    deadline: Alarm | None = None
+    """Of the time-out over all attempts, and the waiting for workers between them."""
 
     @property
     def label(self) -> str:
@@ -65,8 +67,9 @@ class ActivityTask:
 
     def stop(self) -> None:
         self.stage = Stage.OVER
-        if self.alarm is not None:
-            self.alarm.cancel()
+        for alarm in (self.alarm, self.deadline):
+            if alarm is not None:
+                alarm.cancel()
 
     def lost_after(self) -> tuple[timedelta, TimeoutType.ValueType]:
         """How long the server waits for a worker that is gone, and which time-out that is."""

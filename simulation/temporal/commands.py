@@ -124,7 +124,7 @@ def _schedule_activity(server: SimulatedTemporal, run: Run, command: WorkflowCom
     task = ActivityTask(run, order, scheduled_at=server.clock.now)
     run.activities[order.seq] = task
     server.note(run, f"ACTIVITY_TASK_SCHEDULED {order.activity_type}")
-    server.desk.offer(task)
+    server.desk.accept(task)
 
 
 def _cancel_activity(

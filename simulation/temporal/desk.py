@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import RetryState
+from temporalio.api.enums.v1 import RetryState, TimeoutType
 from temporalio.api.failure.v1 import Failure
 from temporalio.bridge.proto.workflow_activation import ResolveActivity, WorkflowActivationJob
 
@@ -35,6 +35,19 @@ class ActivityDesk:
         self.troubles: Counter[str] = Counter()
         """What activities failed with, and how often. Not a part of the history: messages may
         name what nobody chose."""
+
+    def accept(self, task: ActivityTask) -> None:
+        """Take a new order."""
+        whole = task.order.schedule_to_close_timeout.ToTimedelta()
+        if whole:
+            task.deadline = self._server.clock.after(whole, lambda: self._expire(task))
+        self.offer(task)
+
+    def _expire(self, task: ActivityTask) -> None:
+        """Nothing that a worker may still do counts."""
+        self.withdraw(task)
+        late = TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE
+        self._finish(task, failures.timed_out(late, task.heartbeat))
 
     def offer(self, task: ActivityTask) -> None:
         """Let a worker have it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from temporalio import activity, workflow
+from temporalio import activity, exceptions, workflow
 from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import (
     ActivityError,
@@ -135,6 +135,23 @@ class Steps:
         except TimeoutError:
             return True
         return False
+
+
+@workflow.defn
+class Waiting:
+    """Gives an order that has to be done within an hour, whoever does it."""
+
+    @workflow.run
+    async def run(self) -> list[str]:
+        try:
+            await workflow.execute_activity_method(
+                Deeds.greet, "ada", start_to_close_timeout=MINUTE, schedule_to_close_timeout=HOUR
+            )
+        except ActivityError as error:
+            assert isinstance(error.cause, exceptions.TimeoutError) and error.cause.type is not None
+            assert error.retry_state is not None
+            return [error.cause.type.name, error.retry_state.name]
+        return []
 
 
 @workflow.defn
@@ -321,4 +338,4 @@ class Broken:
         raise KeyError("a bug")
 
 
-SAMPLES = (Steps, Listener, Looping, Cleaning, Child, Parent, Reaching, Wavering, Broken)
+SAMPLES = (Steps, Waiting, Listener, Looping, Cleaning, Child, Parent, Reaching, Wavering, Broken)

@@ -40,6 +40,7 @@ from tests.workflows.simulation.samples import (
     Cleaning,
     Listener,
     Steps,
+    Waiting,
     Wavering,
 )
 from tests.workflows.simulation.stages import BEGAN, SimulatedStage, simulated_stage
@@ -131,6 +132,16 @@ async def test_an_activity_is_repeated_once_its_time_is_out(death: Death, deeds:
     assert stage.server.clock.next_due() == BEGAN + MINUTE
     await stage.sleep(2 * MINUTE)
     assert stage.deeds.done["greet ada"] == deeds + 1
+
+
+async def test_an_order_that_no_worker_takes_in_time_is_late() -> None:
+    stage = simulated_stage()
+    handle = await stage.client.start_workflow(Waiting.run, id="w", task_queue=stage.queue)
+    [turn] = stage.server.ready()
+    await stage.server.work(turn)
+    stage.server.jump(2 * HOUR)
+    assert await stage.until(handle.result()) == ["SCHEDULE_TO_CLOSE", "TIMEOUT"]
+    assert stage.deeds.done["greet ada"] == 0
 
 
 async def test_a_worker_may_be_killed_from_within() -> None:
