@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority
+from temporalio.exceptions import ActivityError, TimeoutError, TimeoutType
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
@@ -16,6 +17,12 @@ with workflow.unsafe.imports_passed_through():
 
 A = TypeVar("A")
 R = TypeVar("R")
+
+
+def was_late(error: ActivityError) -> bool:
+    """Whether the order waited for a worker for as long as it may."""
+    cause = error.cause
+    return isinstance(cause, TimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_CLOSE
 
 
 async def perform(
@@ -40,6 +47,7 @@ async def perform(
         activity,
         order,
         task_queue=sibling_queue(queue, own=workflow.info().task_queue),
+        schedule_to_close_timeout=policy.schedule_to_close,
         start_to_close_timeout=policy.start_to_close,
         heartbeat_timeout=policy.heartbeat,
         retry_policy=policy.retry,

@@ -6,7 +6,7 @@ A budget that is spent does not end the run: the step waits for an operator
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from temporalio.common import RetryPolicy
@@ -24,6 +24,8 @@ class StepPolicy:
     start_to_close: timedelta
     heartbeat: timedelta | None
     retry: RetryPolicy
+    schedule_to_close: timedelta | None = None
+    """From the order until it is done, however often it is tried; None: however long."""
 
 
 def _retry(attempts_max: int, *, first_seconds: float, most_seconds: float) -> RetryPolicy:
@@ -96,6 +98,10 @@ MONEY = StepPolicy(
 )
 """A call to Stripe and what it does to the ledger. About three hours of trying: an outage there
 passes without a person, and the idempotency key of the call lives for a day."""
+
+TEND = replace(MONEY, schedule_to_close=timedelta(hours=5))
+"""Longer than all tries of `MONEY`: only an order for which no worker came is late. It says what
+time it is, and that would not be so any more."""
 
 COMPARE = StepPolicy(
     start_to_close=timedelta(hours=1),

@@ -130,11 +130,11 @@ def charged_twice(session: Session, stripe: LocalStripe) -> list[str]:
     """What Stripe has taken twice for one thing, or for one time of a subscription, whatever we
     call the two. What was refunded counts no more."""
     things = {
-        charge_id: (kind, subject_id, step, months, created)
-        for charge_id, kind, subject_id, step, months, created in session.execute(
+        charge_id: (kind, subject_id, step, months)
+        for charge_id, kind, subject_id, step, months in session.execute(
             text("""
                 SELECT c.id::text, c.kind, c.subject_id::text, c.step,
-                    coalesce(s.months, 0), c.created_at
+                    coalesce(s.months, 0)
                 FROM charges c LEFT JOIN subscriptions s ON s.id = c.subject_id
             """)
         )
@@ -147,9 +147,9 @@ def charged_twice(session: Session, stripe: LocalStripe) -> list[str]:
         op_id = intent["metadata"].get("op_id")
         if op_id not in things:
             return [f"{intent['id']} of {op_id}, which was never begun"]
-        kind, subject_id, step, months, created = things[op_id]
+        kind, subject_id, step, months = things[op_id]
         thing = (subject_id, step.split(":")[0]) if "upgrade" not in step else (subject_id, step)
-        taken[thing].append(int(created.timestamp()))
+        taken[thing].append(intent["created"])
         renews = kind == "subscription" and not step.startswith("upgrade")
         apart_days[thing] = APART_DAYS * months if renews else 1 << 20
     return [

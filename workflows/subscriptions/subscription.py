@@ -15,12 +15,13 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from domain.operators import OperatorText
     from workflows import policies
     from workflows.operated import Operated
-    from workflows.performing import perform
+    from workflows.performing import perform, was_late
     from workflows.queues import Queue
     from workflows.subscriptions import steps
     from workflows.subscriptions.messages import (
@@ -87,13 +88,20 @@ class KeepSubscription(Operated):
         asked, said = self._asked, self._last_news
 
         async def attempt() -> SubscriptionLook:
-            return await perform(
-                steps.tend_subscription,
-                Tending(self._id, workflow.now()),
-                queue=Queue.MONEY,
-                policy=policies.MONEY,
-                summary=f"Doing what is due{said}",
-            )
+            while True:
+                try:
+                    return await perform(
+                        steps.tend_subscription,
+                        Tending(self._id, workflow.now()),
+                        queue=Queue.MONEY,
+                        policy=policies.TEND,
+                        summary=f"Doing what is due{said}",
+                    )
+                except ActivityError as error:
+                    # After an outage what was due then may not be: a fan who has gone is not
+                    # charged, and nobody pays for a time that is over.
+                    if not was_late(error):
+                        raise
 
         self._look = await self.attention.run("tend", attempt)
         self._tended, self._last_news = asked, ""

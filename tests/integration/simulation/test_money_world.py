@@ -60,6 +60,26 @@ def test_a_payment_that_is_made_twice_is_found_and_shrunk(
     assert len(acts) <= 4  # Who has a card that asks has to confirm.
 
 
+def test_who_subscribed_before_a_long_outage_is_not_charged_after_it(
+    simulation_environment: Mapping[str, str],
+) -> None:
+    """Least of all for the month that is over, and the next one with it."""
+    picks = {"fan": 0, "creator": 0, "thing": 0, "card": 0, "choice": 24}
+    steps = [
+        Step("subscribe", dict(picks)),
+        Step("work", {"pick": 0}),
+        Step("jump", {"hours": 744}),
+    ]
+    with open_money(simulation_environment, 13) as scene:
+        outcome = replay(scene, 1, steps)
+        assert isinstance(scene, MoneyScene)
+        with transaction(scene.database.engine) as session:
+            ends = session.scalars(text("SELECT end_reason FROM subscriptions")).all()
+    assert outcome.broken is None
+    assert ends == ["never_paid"]
+    assert outcome.counts["charges paid"] == 0
+
+
 @pytest.mark.parametrize("death", ["before", "after"])
 def test_who_dies_at_a_charge_takes_the_money_once(
     simulation_environment: Mapping[str, str], death: str
