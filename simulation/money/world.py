@@ -39,10 +39,11 @@ from workflows.operated import Operated
 from workflows.queues import Queue, queue_name
 from workflows.runner import SWEEPS
 
-ROUNDS = tuple(timedelta(hours=hours) for hours in (1, 5, 6, 12, 24, 24, 48))
+ROUNDS = tuple(timedelta(hours=hours) for hours in (1, 5, 6, 12, 24, 24, 48, 1, 1))
 """Of settling; in each of them Stripe, the schedule and an operator do what they can. After five
 days nothing of what was begun may be under way: a fan has a day to confirm, a refund and a payout
-take two, and Stripe tries for three to bring a webhook."""
+take two, and Stripe tries for three to bring a webhook. The last two are for what a renewal begins
+in the longest one."""
 ELSEWHERE = ("accounts", "media", "posts")
 """Sweeps of other slices than money's."""
 PIECES_MAX = 300
