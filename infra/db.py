@@ -44,6 +44,7 @@ def make_async_engine(settings: Settings) -> AsyncEngine:
 
 
 _SOON = text("SET LOCAL synchronous_commit TO off")
+_DURABLY = text("SET LOCAL synchronous_commit TO DEFAULT")
 
 
 @contextmanager
@@ -60,6 +61,11 @@ def transaction(engine: Engine, *, durable: bool = True) -> Iterator[Session]:
         if not durable:
             session.execute(_SOON)
         yield session
+
+
+def wait_for_disk(session: Session) -> None:
+    """Make a transaction durable that was opened without: more came of it than was foreseen."""
+    session.execute(_DURABLY)
 
 
 @asynccontextmanager

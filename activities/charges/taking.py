@@ -13,15 +13,14 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from domain.charges.states import ACTION_TTL, ChargeState, DeclineKind
 from domain.errors import StepBlocked
 from domain.ledger.postings import EarningDefaults
-from infra.db import transaction
-from infra.models import Charge, StripeCall
+from infra.db import transaction, wait_for_disk
+from infra.models import Charge
 from infra.queries import charges, payment_methods
-from infra.queries.charges.closing import why_closed
+from infra.queries.charges.closing import prospects_of
 from infra.queries.charges.recording import Effect, NewCharge
 from infra.settings import Settings
 from infra.stripe.gateway import StripeGateway
@@ -58,18 +57,20 @@ class ChargeTaker:
         # Not waited for: Stripe is only asked after the journal's own commit, which is later.
         with transaction(self._engine, durable=False) as session:
             charge = charges.begin_charge(session, _new_charge(order))
-            customer_id = payment_methods.customer_of(session, order.fan_id)
-            if customer_id is None:
+            key = call_key(charge)
+            ahead = prospects_of(session, charge, call_key=key)
+            if ahead.customer_id is None:
                 raise StepBlocked(
                     "The fan has a card but is no customer of Stripe's.",
                     code="customer_missing",
                     fan_id=order.fan_id,
                 )
-            closed = None if _is_sent(session, charge) else why_closed(session, charge)
-            if closed is not None:
-                charges.decline_unsent(session, charge, code=closed, at=order.at, follow=follow)
-        if closed is not None:
-            log.info("charge_not_sent", charge_id=charge.id, why=closed)
+            if ahead.closed is not None and not ahead.is_sent:
+                wait_for_disk(session)
+                charges.decline_unsent(
+                    session, charge, code=ahead.closed, at=order.at, follow=follow
+                )
+                log.info("charge_not_sent", charge_id=charge.id, why=ahead.closed)
         if ChargeState(charge.state).is_final:
             return outcome_of(charge)
         if charge.payment_intent_id is not None:
@@ -77,11 +78,11 @@ class ChargeTaker:
         if self._with_tax and charge.tax_calculation_id is None:
             self._calculate_tax(charge, order.at)
         intent = self._gateway.create_payment_intent(
-            key=call_key(charge),
+            key=key,
             op_id=charge.id,
             amount_minor=charge.amount_minor,
             currency=charge.currency,
-            customer_id=customer_id,
+            customer_id=ahead.customer_id,
             payment_method_id=charge.payment_method_id,
             off_session=charge.off_session,
             creator_id=charge.creator_id,
@@ -226,12 +227,6 @@ class ChargeTaker:
                 decline_code=charge.decline_code,
             )
         return outcome_of(charge)
-
-
-def _is_sent(session: Session, charge: Charge) -> bool:
-    """Whether Stripe was asked, or may have been: then only its answer can end the charge."""
-    is_begun = charge.payment_intent_id is not None or ChargeState(charge.state).is_final
-    return is_begun or session.get(StripeCall, call_key(charge)) is not None
 
 
 def call_key(charge: Charge) -> str:
