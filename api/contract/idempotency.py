@@ -37,7 +37,7 @@ from api.problems import IdempotencyKeyMissing, problem_of, problem_response
 from domain.access import Caller
 from domain.errors import FansworldError, Invalid, Unauthenticated, Unavailable
 from infra.db import async_transaction
-from infra.queries.callers import load_caller
+from infra.queries.callers import caller_standing
 from infra.queries.idempotency import (
     Claim,
     KeyedRequest,
@@ -159,10 +159,10 @@ def _keyed(request: Request, caller: Caller, key: str, body: bytes) -> KeyedRequ
 
 
 async def _claim(parts: Parts, caller: Caller, keyed: KeyedRequest) -> Claim | StoredAnswer:
+    # A stored answer is not for a session that was ended meanwhile.
+    await caller_standing(parts.reads, caller)
     # What the route commits afterwards takes this commit to the disk with it.
     async with async_transaction(parts.engine, durable=False) as session:
-        # A stored answer is not for a session that was ended meanwhile.
-        await load_caller(session, caller)
         return await claim_key(
             session,
             keyed,

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain.charges.states import ChargeState
-from infra.models import Charge, PaymentMethod, StripeCall, StripeCustomer, User
+from infra.models import Charge
+
+_PROSPECTS = text("""
+    SELECT (SELECT s.customer_id FROM stripe_customers s WHERE s.user_id = CAST(:fan_id AS uuid)),
+        EXISTS (SELECT FROM stripe_calls j WHERE j.key = :call_key),
+        EXISTS (
+            SELECT FROM users u WHERE u.id = CAST(:fan_id AS uuid)
+                AND (u.suspended_at IS NOT NULL OR u.deleted_at IS NOT NULL)
+        ),
+        EXISTS (
+            SELECT FROM users u WHERE u.id = CAST(:creator_id AS uuid)
+                AND (u.suspended_at IS NOT NULL OR u.deleted_at IS NOT NULL)
+        ),
+        EXISTS (
+            SELECT FROM payment_methods p WHERE p.id = :payment_method_id
+                AND p.fan_id = CAST(:fan_id AS uuid) AND p.removed_at IS NULL
+        )
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +47,13 @@ def prospects_of(session: Session, charge: Charge, *, call_key: str) -> Prospect
         call_key: of the order to Stripe that takes the money, in the journal of calls.
     """
     customer_id, is_journalled, fan_shut, creator_shut, has_card = session.execute(
-        select(
-            select(StripeCustomer.customer_id)
-            .where(StripeCustomer.user_id == charge.fan_id)
-            .scalar_subquery(),
-            exists().where(StripeCall.key == call_key),
-            _is_shut(charge.fan_id),
-            _is_shut(charge.creator_id),
-            exists().where(
-                PaymentMethod.id == charge.payment_method_id,
-                PaymentMethod.fan_id == charge.fan_id,
-                PaymentMethod.removed_at.is_(None),
-            ),
-        )
+        _PROSPECTS,
+        {
+            "fan_id": charge.fan_id,
+            "creator_id": charge.creator_id,
+            "payment_method_id": charge.payment_method_id,
+            "call_key": call_key,
+        },
     ).one()
     is_begun = charge.payment_intent_id is not None or ChargeState(charge.state).is_final
     reasons = {
@@ -54,10 +65,4 @@ def prospects_of(session: Session, charge: Charge, *, call_key: str) -> Prospect
         customer_id=customer_id,
         is_sent=is_begun or is_journalled,
         closed=next((reason for reason, holds in reasons.items() if holds), None),
-    )
-
-
-def _is_shut(user_id: str) -> ColumnElement[bool]:
-    return exists().where(
-        User.id == user_id, User.suspended_at.is_not(None) | User.deleted_at.is_not(None)
     )

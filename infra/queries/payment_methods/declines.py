@@ -6,16 +6,31 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, union_all
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from domain.charges.states import ChargeState
 from domain.errors import RateLimited
 from domain.payment_methods import DECLINES_PER_DAY_MAX, DECLINES_WINDOW
-from infra.models import CardDecline, CardSetup, Charge
+from infra.models import CardDecline, CardSetup
 from infra.stripe.objects import SetupAttempt
+
+_LATEST = text("""
+    SELECT count(*), min(latest.declined_at) FROM (
+        SELECT both_kinds.declined_at FROM (
+            SELECT c.created_at AS declined_at FROM charges c
+            WHERE c.fan_id = CAST(:fan_id AS uuid) AND c.created_at > :since
+                AND c.state = 'declined'
+            UNION ALL
+            SELECT d.declined_at FROM card_declines d
+            WHERE d.fan_id = CAST(:fan_id AS uuid) AND d.declined_at > :since
+        ) both_kinds
+        ORDER BY both_kinds.declined_at DESC
+        LIMIT :most
+    ) latest
+""")
+"""How many of the last refusals count, up to the limit, and when the oldest of them was."""
 
 
 def keep_declines(session: Session, setup: CardSetup, attempts: Iterable[SetupAttempt]) -> None:
@@ -41,7 +56,7 @@ def keep_declines(session: Session, setup: CardSetup, attempts: Iterable[SetupAt
 
 def has_too_many_declines(session: Session, *, fan_id: str, at: datetime) -> bool:
     """Whether no more cards of the fan's are tried for a while."""
-    count, _ = session.execute(_latest(fan_id, at)).one()
+    count, _ = session.execute(_LATEST, _of(fan_id, at)).one()
     return bool(count >= DECLINES_PER_DAY_MAX)
 
 
@@ -51,7 +66,7 @@ async def refuse_too_many_declines(session: AsyncSession, *, fan_id: str, at: da
     Raises:
         RateLimited: `declines`, after `DECLINES_PER_DAY_MAX` in 24 hours.
     """
-    count, first = (await session.execute(_latest(fan_id, at))).one()
+    count, first = (await session.execute(_LATEST, _of(fan_id, at))).one()
     if count >= DECLINES_PER_DAY_MAX:
         wait = (first + DECLINES_WINDOW - at).total_seconds()
         raise RateLimited(
@@ -61,23 +76,5 @@ async def refuse_too_many_declines(session: AsyncSession, *, fan_id: str, at: da
         )
 
 
-def _latest(fan_id: str, at: datetime) -> Select[int, Any]:
-    """How many of the last refusals count, up to the limit, and when the oldest of them was."""
-    since = at - DECLINES_WINDOW
-    both = union_all(
-        select(Charge.created_at.label("declined_at")).where(
-            Charge.fan_id == fan_id,
-            Charge.created_at > since,
-            Charge.state == ChargeState.DECLINED.value,
-        ),
-        select(CardDecline.declined_at).where(
-            CardDecline.fan_id == fan_id, CardDecline.declined_at > since
-        ),
-    ).subquery()
-    latest = (
-        select(both.c.declined_at)
-        .order_by(both.c.declined_at.desc())
-        .limit(DECLINES_PER_DAY_MAX)
-        .subquery()
-    )
-    return select(func.count(), func.min(latest.c.declined_at))
+def _of(fan_id: str, at: datetime) -> dict[str, Any]:
+    return {"fan_id": fan_id, "since": at - DECLINES_WINDOW, "most": DECLINES_PER_DAY_MAX}
