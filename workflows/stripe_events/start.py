@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
+from typing import Protocol
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -15,52 +16,29 @@ from workflows.refunds.start import tend_refund
 SIGNAL = "stripe_changed"
 """What every owner takes: the type of the event, and the id of the object."""
 
-Begin = Callable[[Client, Owner, EventFacts, str], Awaitable[str]]
 
+class Begin(Protocol):
+    """Starts the run of a subject with an event to look at, or signals the one that is there."""
 
-def _follow_dispute(
-    client: Client, owner: Owner, event: EventFacts, queue_prefix: str
-) -> Awaitable[str]:
-    return follow_dispute(
-        client,
-        owner.subject_id,
-        queue_prefix=queue_prefix,
-        event_type=event.type,
-        object_id=event.object_id,
-    )
-
-
-def _watch_account(
-    client: Client, owner: Owner, event: EventFacts, queue_prefix: str
-) -> Awaitable[str]:
-    return watch_account(
-        client,
-        owner.subject_id,
-        queue_prefix=queue_prefix,
-        event_type=event.type,
-        object_id=event.object_id,
-    )
-
-
-def _tend_refund(
-    client: Client, owner: Owner, event: EventFacts, queue_prefix: str
-) -> Awaitable[str]:
-    return tend_refund(
-        client,
-        owner.subject_id,
-        queue_prefix=queue_prefix,
-        event_type=event.type,
-        object_id=event.object_id,
-    )
+    def __call__(
+        self,
+        client: Client,
+        subject_id: str,
+        /,
+        *,
+        queue_prefix: str,
+        event_type: str,
+        object_id: str,
+    ) -> Awaitable[str]: ...
 
 
 BEGUN_BY_EVENTS: dict[OwnerKind, Begin] = {
-    OwnerKind.DISPUTE: _follow_dispute,
-    OwnerKind.CONNECT: _watch_account,
+    OwnerKind.DISPUTE: follow_dispute,
+    OwnerKind.CONNECT: watch_account,
 }
 """Whose run any event begins where there is none."""
 
-BEGUN_BY_NEWS: dict[OwnerKind, Begin] = {OwnerKind.REFUND: _tend_refund}
+BEGUN_BY_NEWS: dict[OwnerKind, Begin] = {OwnerKind.REFUND: tend_refund}
 """Whose run is begun again by what our row does not know yet."""
 
 
@@ -72,7 +50,7 @@ async def tell_owner(client: Client, owner: Owner, event: EventFacts, *, queue_p
     """
     begin = BEGUN_BY_EVENTS.get(owner.kind)
     if begin is not None:
-        await begin(client, owner, event, queue_prefix)
+        await _begin(begin, client, owner, event, queue_prefix)
         return True
     try:
         await client.get_workflow_handle(owner.workflow_id).signal(
@@ -93,5 +71,17 @@ async def begin_for_news(
     begin = BEGUN_BY_NEWS.get(owner.kind)
     if begin is None:
         return False
-    await begin(client, owner, event, queue_prefix)
+    await _begin(begin, client, owner, event, queue_prefix)
     return True
+
+
+async def _begin(
+    begin: Begin, client: Client, owner: Owner, event: EventFacts, queue_prefix: str
+) -> None:
+    await begin(
+        client,
+        owner.subject_id,
+        queue_prefix=queue_prefix,
+        event_type=event.type,
+        object_id=event.object_id,
+    )
