@@ -24,7 +24,7 @@ from domain.tips import TipState
 from infra.db import async_transaction
 from infra.queries.callers import load_caller
 from infra.queries.charges.reading import latest_charge
-from infra.queries.tips.giving import Gesture, begin_tip, list_received, own_tip
+from infra.queries.tips.giving import Gesture, begin_tip, known_tip, list_received, own_tip
 from workflows.tips.start import tip_order
 
 router = APIRouter(prefix=API_PREFIX, tags=["tips"], responses=PROBLEMS)
@@ -54,23 +54,21 @@ async def send(
     now = parts.now()
     async with async_transaction(parts.engine) as session:
         fan = await load_caller(session, caller.caller, lock=True)
-        card = await card_to_charge(
-            session, fan_id=fan.id, payment_method_id=wish.payment_method_id, at=now
+        gesture = Gesture(
+            id=derived_id("tip", fan.id, key),
+            creator_id=str(creator_id),
+            post_id=wish.post_id,
+            amount_minor=wish.amount_minor,
+            currency=wish.currency,
+            note=wish.note,
+            at=now,
         )
-        tip = await begin_tip(
-            session,
-            fan,
-            Gesture(
-                id=derived_id("tip", fan.id, key),
-                creator_id=str(creator_id),
-                post_id=wish.post_id,
-                amount_minor=wish.amount_minor,
-                currency=wish.currency,
-                note=wish.note,
-                payment_method_id=card.id,
-                at=now,
-            ),
-        )
+        tip = await known_tip(session, fan, gesture)
+        if tip is None:
+            card = await card_to_charge(
+                session, fan_id=fan.id, payment_method_id=wish.payment_method_id, at=now
+            )
+            tip = await begin_tip(session, fan, gesture, payment_method_id=card.id)
     if TipState(tip.state).is_under_way:
         await hear_payment(parts, tip_order(tip, at=now))
     body = await _read(parts, caller, tip.id)

@@ -10,7 +10,7 @@ from domain.posts import PostState
 from domain.unlocks.terms import UnlockTerms, terms_for
 from infra.db import async_transaction, transaction
 from infra.models import Conversation, Message, Post, User
-from infra.queries.tips.giving import Gesture, begin_tip
+from infra.queries.tips.giving import Gesture, begin_tip, known_tip
 from infra.queries.unlocks.buying import Wish, begin_unlock
 from simulation.money.cards import card_of
 from simulation.money.parts import Parts
@@ -77,20 +77,19 @@ async def tip(parts: Parts, picks: Picks) -> None:
     fan_id = picks.of(parts.cast.fans, "fan")
     async with async_transaction(parts.async_engine) as session:
         fan = await session.get_one(User, fan_id, with_for_update=True)
-        given = await begin_tip(
-            session,
-            fan,
-            Gesture(
-                id=picks.row_id("tip"),
-                creator_id=picks.of(parts.cast.creators, "creator"),
-                post_id=None,
-                amount_minor=100 + picks.number("choice"),
-                currency="USD",
-                note="",
-                payment_method_id=(await card_of(session, fan_id, picks)).id,
-                at=parts.now,
-            ),
+        gesture = Gesture(
+            id=picks.row_id("tip"),
+            creator_id=picks.of(parts.cast.creators, "creator"),
+            post_id=None,
+            amount_minor=100 + picks.number("choice"),
+            currency="USD",
+            note="",
+            at=parts.now,
         )
+        given = await known_tip(session, fan, gesture)
+        if given is None:
+            card = await card_of(session, fan_id, picks)
+            given = await begin_tip(session, fan, gesture, payment_method_id=card.id)
     await _pay(parts, tip_order(given, at=parts.now))
 
 

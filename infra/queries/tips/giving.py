@@ -42,28 +42,38 @@ class Gesture:
     amount_minor: int
     currency: str
     note: str
-    payment_method_id: str
     at: datetime
 
 
-async def begin_tip(session: AsyncSession, fan: User, gesture: Gesture) -> Tip:
-    """The row of a tip, to be charged. The fan's row is locked by the caller, so that tips that
-    are given at once count one after the other.
+async def known_tip(session: AsyncSession, fan: User, gesture: Gesture) -> Tip | None:
+    """The tip that was begun by an earlier request with this key. It is found whatever became of
+    the card since: its fan must not believe that nothing was taken.
+
+    Raises:
+        Conflict: `idempotency_key_reused`; that was another tip.
+    """
+    known = await own_tip(session, fan_id=fan.id, tip_id=gesture.id)
+    if known is None:
+        return None
+    if (known.creator_id, known.amount_minor, known.currency) != _terms(gesture):
+        raise Conflict(
+            "The same Idempotency-Key came with another tip.", code="idempotency_key_reused"
+        )
+    return known
+
+
+async def begin_tip(
+    session: AsyncSession, fan: User, gesture: Gesture, *, payment_method_id: str
+) -> Tip:
+    """The row of a new tip, to be charged. The fan's row is locked by the caller, so that tips
+    that are given at once count one after the other.
 
     Raises:
         NotFound: `creator_not_found` or `post_not_found`; also where either has blocked the
             other.
         Invalid: the amount is out of bounds, or in a currency that the creator does not take.
         QuotaExceeded: `tips_exhausted`.
-        Conflict: `idempotency_key_reused`.
     """
-    known = await own_tip(session, fan_id=fan.id, tip_id=gesture.id)
-    if known is not None:
-        if (known.creator_id, known.amount_minor, known.currency) != _terms(gesture):
-            raise Conflict(
-                "The same Idempotency-Key came with another tip.", code="idempotency_key_reused"
-            )
-        return known
     creator = await _creator(session, fan, gesture.creator_id)
     if gesture.post_id is not None:
         await _post(session, gesture)
@@ -89,7 +99,7 @@ async def begin_tip(session: AsyncSession, fan: User, gesture: Gesture) -> Tip:
         currency=gesture.currency,
         note=gesture.note,
         state=TipState.CHARGING.value,
-        payment_method_id=gesture.payment_method_id,
+        payment_method_id=payment_method_id,
         created_at=gesture.at,
     )
     session.add(tip)
