@@ -25,6 +25,7 @@ COPY workflows workflows
 COPY activities activities
 COPY infra infra
 COPY api api
+COPY ops ops
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 SCRATCH_DIR=/scratch
 USER fansworld
 VOLUME /scratch

@@ -261,7 +261,9 @@ def test_every_image_is_shown_somewhere_and_small() -> None:
         assert image.stat().st_size < 300_000, image.name
 
 
-FOLDERS = r"(?:activities|api|benchmarks|deploy|devstack|docs|domain|infra|tests|workflows)"
+FOLDERS = (
+    r"(?:activities|api|benchmarks|chaos|deploy|devstack|docs|domain|infra|ops|tests|workflows)"
+)
 MADE_BY_RUNS = {"benchmarks/results/latest.json"}
 
 

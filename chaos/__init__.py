@@ -1,0 +1,1 @@
+"""Faults on purpose: kills and outages while work is under way, and what became of the work."""

@@ -1,0 +1,1 @@
+"""What operators run beside the platform: tools over its database and its runs."""
