@@ -34,6 +34,7 @@ from infra.temporal import connect, ensure_schedule, ensure_weekly
 from workflows.payouts.messages import BatchOrder
 from workflows.queues import Queue, queue_name
 from workflows.runner import SWEEPS, WORKFLOWS, workflow_runner
+from workflows.urgency import Urgency, at
 
 log = structlog.get_logger("worker")
 
@@ -155,6 +156,7 @@ async def _ensure_sweeps(client: Client, settings: Settings) -> None:
             task_queue=queue_name(Queue.WORKFLOWS, prefix=settings.task_queue_prefix),
             every=sweep.every or timedelta(seconds=settings.sweep_interval_seconds),
             note=sweep.note,
+            priority=at(Urgency.SWEEP),
         )
 
 
@@ -170,6 +172,7 @@ async def _ensure_payouts(client: Client, settings: Settings) -> None:
         weekday=settings.payout_weekday,
         hour=settings.payout_hour,
         note="Pay out every creator who may be paid out",
+        priority=at(Urgency.LATER),
     )
 
 

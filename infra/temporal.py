@@ -34,6 +34,7 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
+from temporalio.common import Priority
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import DataConverter, PayloadCodec
 from temporalio.runtime import Runtime
@@ -145,6 +146,7 @@ async def ensure_schedule(
     task_queue: str,
     every: timedelta,
     note: str,
+    priority: Priority,
 ) -> None:
     """Create a schedule, or bring an existing one to these values.
 
@@ -158,6 +160,7 @@ async def ensure_schedule(
             task_queue=task_queue,
             execution_timeout=every * 0.9,
             static_summary=OperatorText(note),
+            priority=priority,
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(
@@ -178,6 +181,7 @@ async def ensure_weekly(
     weekday: int,
     hour: int,
     note: str,
+    priority: Priority,
 ) -> None:
     """Create a schedule that starts a run once a week, or bring an existing one to these values.
 
@@ -196,6 +200,7 @@ async def ensure_weekly(
             task_queue=task_queue,
             execution_timeout=timedelta(days=6),
             static_summary=OperatorText(note),
+            priority=priority,
         ),
         spec=ScheduleSpec(
             calendars=[

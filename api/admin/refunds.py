@@ -46,7 +46,7 @@ async def refund_charge(
     )
     async with async_transaction(desk.parts.engine) as session:
         refund = await acts.refund_as_staff(session, desk.caller, new, request_id=desk.request_id)
-    return _refund(await made(desk.parts, refund))
+    return _refund(await made(desk.parts, refund, asker_id=desk.staff.user_id))
 
 
 @router.get("/charges/{charge_id}/refunds", operation_id="listChargeRefunds")

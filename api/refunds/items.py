@@ -68,15 +68,16 @@ async def refund_sale(
     )
     async with async_transaction(parts.engine) as session:
         refund = await refund_own_sale(session, caller.caller, new, request_id=origin.request_id)
-    return refund_body(await made(parts, refund))
+    return refund_body(await made(parts, refund, asker_id=caller.user_id))
 
 
-async def made(parts: Parts, refund: Refund) -> RefundView:
+async def made(parts: Parts, refund: Refund, *, asker_id: str) -> RefundView:
     """The refund once Stripe has said something, or as it is after some patience."""
     if refund.state == RefundState.REQUESTED:
         update = refund_now(
             parts.temporal,
             refund.id,
+            asker_id=asker_id,
             queue_prefix=parts.settings.task_queue_prefix,
             patience=parts.starter.patience,
         )

@@ -45,7 +45,11 @@ async def refund(parts: Parts, picks: Picks) -> None:
             ),
         )
     await refund_now(
-        parts.temporal.client, asked.id, queue_prefix=parts.queue_prefix, patience=PATIENCE
+        parts.temporal.client,
+        asked.id,
+        asker_id=charge.creator_id,
+        queue_prefix=parts.queue_prefix,
+        patience=PATIENCE,
     )
 
 

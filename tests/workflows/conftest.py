@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from devstack.temporal import DYNAMIC
 from workflows.attributes import ALL
 
 
@@ -24,6 +25,9 @@ def dev_server_address() -> Iterator[str]:
             dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
             search_attributes=list(ALL),
             dev_server_log_level="error",
+            dev_server_extra_args=[
+                f"--dynamic-config-value={key}={value}" for key, value in DYNAMIC.items()
+            ],
         )
     )
     yield environment.client.service_client.config.target_host

@@ -24,6 +24,7 @@ from workflows.hearing import heard
 from workflows.queues import Queue, queue_name
 from workflows.tips.send import SendTip
 from workflows.unlocks.unlock import UnlockContent
+from workflows.urgency import Urgency, asked_by
 
 _RUNS: dict[ChargeKind, type[PaysOnce]] = {
     ChargeKind.UNLOCK: UnlockContent,
@@ -53,6 +54,7 @@ def _arguments(order: ChargeOrder, *, queue_prefix: str) -> dict[str, Any]:
             ]
         ),
         "static_summary": OperatorText(_SUMMARIES[order.kind]),
+        "priority": asked_by(order.fan_id, Urgency.LATER if order.off_session else Urgency.AWAITED),
     }
 
 

@@ -17,6 +17,7 @@ from workflows.attributes import JOB_KIND, NEEDS_ATTENTION
 from workflows.disputes.dispute import Dispute
 from workflows.disputes.messages import DisputeOrder
 from workflows.queues import Queue, queue_name
+from workflows.urgency import Urgency, at
 
 
 async def follow_dispute(
@@ -45,5 +46,6 @@ async def follow_dispute(
             [SearchAttributePair(JOB_KIND, "dispute"), SearchAttributePair(NEEDS_ATTENTION, False)]
         ),
         static_summary=OperatorText("Follow one dispute to its end"),
+        priority=at(Urgency.PATIENT),
     )
     return workflow_id

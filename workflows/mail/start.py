@@ -17,6 +17,7 @@ from workflows.attributes import JOB_KIND, JOB_STEP, NEEDS_ATTENTION
 from workflows.mail.messages import MailOrder
 from workflows.mail.send import SEND_STEP, SendMail
 from workflows.queues import Queue, queue_name
+from workflows.urgency import Urgency, at
 
 
 async def start_mail(client: Client, mail_id: str, *, queue_prefix: str) -> str:
@@ -39,6 +40,7 @@ async def start_mail(client: Client, mail_id: str, *, queue_prefix: str) -> str:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             search_attributes=attributes,
             static_summary=OperatorText("Send one mail"),
+            priority=at(Urgency.SOON),
         )
     except WorkflowAlreadyStartedError:
         return workflow_id

@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType
 
@@ -38,12 +37,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.performing import perform
     from workflows.policies import StepPolicy
     from workflows.queues import Queue
+    from workflows.urgency import Urgency, at
 
 A = TypeVar("A")
 R = TypeVar("R")
 
-NORMAL = Priority(priority_key=2)
-LONG_VIDEO = (Priority(priority_key=3), Priority(priority_key=4))
+LONG_VIDEO = (Urgency.PATIENT, Urgency.LATER)
 """First and later passes over a long video: its chunks let short jobs go ahead, or one film
 would keep every picture waiting."""
 
@@ -146,7 +145,9 @@ class IngestMedia(Operated):
                     Queue.MEDIA,
                     policies.ENCODE,
                     summary=f"{rungs} · chunk {chunk_index + 1} of {plan.chunk_count}",
-                    urgency=NORMAL if plan.chunk_count == 1 else LONG_VIDEO[min(pass_index, 1)],
+                    urgency=(
+                        Urgency.SOON if plan.chunk_count == 1 else LONG_VIDEO[min(pass_index, 1)]
+                    ),
                 )
 
         await _all(*(encode(chunk) for chunk in range(plan.chunk_count)))
@@ -190,7 +191,7 @@ class IngestMedia(Operated):
         policy: StepPolicy,
         *,
         summary: str | None = None,
-        urgency: Priority = NORMAL,
+        urgency: Urgency = Urgency.SOON,
     ) -> R:
         """Run one activity under its budget; an operator decides when that is spent."""
         return await self.attention.run(
@@ -205,7 +206,7 @@ class IngestMedia(Operated):
         result = await self.attention.run_skippable(
             step.value,
             lambda: self._execute(
-                step, activity, self._ref, Queue.MEDIA, policies.RENDER, None, NORMAL
+                step, activity, self._ref, Queue.MEDIA, policies.RENDER, None, Urgency.SOON
             ),
             if_skipped=if_skipped,
         )
@@ -220,7 +221,7 @@ class IngestMedia(Operated):
         queue: Queue,
         policy: StepPolicy,
         summary: str | None,
-        urgency: Priority,
+        urgency: Urgency,
     ) -> R:
         self._show_step(step)
         return await perform(
@@ -229,7 +230,7 @@ class IngestMedia(Operated):
             queue=queue,
             policy=policy,
             summary=summary or TITLES[step],
-            priority=urgency,
+            priority=at(urgency),
             cancellation=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
 

@@ -21,6 +21,7 @@ from workflows.media.delete import DeleteMedia
 from workflows.media.ingest import IngestMedia
 from workflows.media.messages import DeleteMediaInput, IngestInput
 from workflows.queues import Queue, queue_name
+from workflows.urgency import Urgency, asked_by
 
 
 async def start_ingest(client: Client, job: IngestInput, *, queue_prefix: str, kind: str) -> str:
@@ -43,6 +44,7 @@ async def start_ingest(client: Client, job: IngestInput, *, queue_prefix: str, k
             ),
             static_summary=OperatorText(f"{verb} of one {kind}"),
             static_details=_INGEST_DETAILS,
+            priority=asked_by(job.creator_id, Urgency.SOON),
         )
     except WorkflowAlreadyStartedError:
         return workflow_id
@@ -64,6 +66,7 @@ async def start_deletion(
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             search_attributes=_attributes("delete", creator_id=creator_id, media_id=order.media_id),
             static_summary=OperatorText("Delete one media everywhere"),
+            priority=asked_by(creator_id, Urgency.LATER),
         )
     except WorkflowAlreadyStartedError:
         return workflow_id

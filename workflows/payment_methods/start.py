@@ -7,6 +7,7 @@ from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import (
+    Priority,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -25,9 +26,12 @@ from workflows.payment_methods.messages import (
 from workflows.payment_methods.removal import RemoveCard
 from workflows.payment_methods.setup import SetUpCard
 from workflows.queues import Queue, queue_name
+from workflows.urgency import Urgency, asked_by, at
 
 
-def _common(workflow_id: str, kind: str, summary: str, *, queue_prefix: str) -> dict[str, Any]:
+def _common(
+    workflow_id: str, kind: str, summary: str, priority: Priority, *, queue_prefix: str
+) -> dict[str, Any]:
     return {
         "id": workflow_id,
         "task_queue": queue_name(Queue.WORKFLOWS, prefix=queue_prefix),
@@ -41,6 +45,7 @@ def _common(workflow_id: str, kind: str, summary: str, *, queue_prefix: str) -> 
             ]
         ),
         "static_summary": OperatorText(summary),
+        "priority": priority,
     }
 
 
@@ -49,6 +54,7 @@ def _setup(order: CardSetupOrder, *, queue_prefix: str) -> dict[str, Any]:
         card_setup_workflow_id(order.setup_id),
         "card-setup",
         "Add one card",
+        asked_by(order.fan_id, Urgency.AWAITED),
         queue_prefix=queue_prefix,
     )
 
@@ -83,7 +89,13 @@ async def tend_setup(client: Client, order: CardSetupOrder, *, queue_prefix: str
 async def begin_removal(client: Client, order: CardRemovalOrder, *, queue_prefix: str) -> str:
     """Start the run that has Stripe forget a card; returns the workflow's id."""
     workflow_id = card_removal_workflow_id(order.payment_method_id)
-    arguments = _common(workflow_id, "card-removal", "Forget one card", queue_prefix=queue_prefix)
+    arguments = _common(
+        workflow_id,
+        "card-removal",
+        "Forget one card",
+        at(Urgency.LATER),
+        queue_prefix=queue_prefix,
+    )
     await client.start_workflow(RemoveCard.run, order, **arguments)
     return workflow_id
 

@@ -33,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.payouts.payout import Payout
     from workflows.performing import perform
     from workflows.queues import Queue
+    from workflows.urgency import Urgency, asked_by
 
 ROOM_WAIT = timedelta(minutes=30)
 """One that is slower than that, because Stripe is away, keeps nobody else waiting."""
@@ -109,6 +110,7 @@ class PayoutBatch(Operated):
                     ]
                 ),
                 static_summary=OperatorText("Pay one creator out"),
+                priority=asked_by(planned.creator_id, Urgency.LATER),
             )
         except WorkflowAlreadyStartedError:
             self._unready.discard(planned.payout_id)

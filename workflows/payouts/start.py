@@ -20,6 +20,7 @@ from workflows.payouts.connect import Onboard
 from workflows.payouts.messages import ConnectOrder, PayoutOrder
 from workflows.payouts.payout import Payout
 from workflows.queues import Queue, queue_name
+from workflows.urgency import Urgency, asked_by
 
 
 async def start_payout(client: Client, order: PayoutOrder, *, queue_prefix: str) -> str:
@@ -35,6 +36,7 @@ async def start_payout(client: Client, order: PayoutOrder, *, queue_prefix: str)
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             search_attributes=_attributes("payout", order.creator_id),
             static_summary=OperatorText("Pay one creator out"),
+            priority=asked_by(order.creator_id, Urgency.LATER),
         )
     except WorkflowAlreadyStartedError:
         return workflow_id
@@ -74,6 +76,7 @@ async def watch_account(
         start_signal_args=[event_type, object_id],
         search_attributes=_attributes("connect", creator_id),
         static_summary=OperatorText("Watch one creator's payout account"),
+        priority=asked_by(creator_id, Urgency.SOON),
     )
     return workflow_id
 

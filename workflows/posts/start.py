@@ -18,6 +18,7 @@ from workflows.attributes import CREATOR_ID, JOB_KIND, JOB_STEP, NEEDS_ATTENTION
 from workflows.posts.messages import PublishPostOrder
 from workflows.posts.publish import PublishPost
 from workflows.queues import Queue, queue_name
+from workflows.urgency import Urgency, asked_by
 
 
 async def tend_publishing(client: Client, order: PublishPostOrder, *, queue_prefix: str) -> str:
@@ -43,6 +44,7 @@ async def tend_publishing(client: Client, order: PublishPostOrder, *, queue_pref
             ]
         ),
         static_summary=OperatorText("Publish one post when it is due"),
+        priority=asked_by(order.creator_id, Urgency.SOON),
     )
     return workflow_id
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import (
+    Priority,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -21,9 +22,10 @@ from workflows.hearing import heard
 from workflows.queues import Queue, queue_name
 from workflows.refunds.messages import RefundLook, RefundOrder
 from workflows.refunds.refund import Refund
+from workflows.urgency import Urgency, asked_by, at
 
 
-def _arguments(refund_id: str, *, queue_prefix: str) -> dict[str, Any]:
+def _arguments(refund_id: str, priority: Priority, *, queue_prefix: str) -> dict[str, Any]:
     return {
         "id": refund_workflow_id(refund_id),
         "task_queue": queue_name(Queue.WORKFLOWS, prefix=queue_prefix),
@@ -33,11 +35,12 @@ def _arguments(refund_id: str, *, queue_prefix: str) -> dict[str, Any]:
             [SearchAttributePair(JOB_KIND, "refund"), SearchAttributePair(NEEDS_ATTENTION, False)]
         ),
         "static_summary": OperatorText("Give one payment back"),
+        "priority": priority,
     }
 
 
 async def refund_now(
-    client: Client, refund_id: str, *, queue_prefix: str, patience: timedelta
+    client: Client, refund_id: str, *, asker_id: str, queue_prefix: str, patience: timedelta
 ) -> RefundLook:
     """Start the run, or find the one that is there, and hear how the refund stands.
 
@@ -47,7 +50,9 @@ async def refund_now(
         RPCError, RuntimeError: Temporal is away; whether a run was started is not known.
     """
     start = WithStartWorkflowOperation(
-        Refund.run, RefundOrder(refund_id), **_arguments(refund_id, queue_prefix=queue_prefix)
+        Refund.run,
+        RefundOrder(refund_id),
+        **_arguments(refund_id, asked_by(asker_id, Urgency.AWAITED), queue_prefix=queue_prefix),
     )
     return await heard(
         client.execute_update_with_start_workflow(
@@ -72,7 +77,7 @@ async def tend_refund(
     await client.start_workflow(
         Refund.run,
         RefundOrder(refund_id),
-        **_arguments(refund_id, queue_prefix=queue_prefix),
+        **_arguments(refund_id, at(Urgency.PATIENT), queue_prefix=queue_prefix),
         start_signal="stripe_changed",
         start_signal_args=[event_type, object_id],
     )

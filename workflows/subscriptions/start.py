@@ -30,6 +30,7 @@ from workflows.subscriptions.messages import (
     UseNewCard,
 )
 from workflows.subscriptions.subscription import KeepSubscription
+from workflows.urgency import Urgency, asked_by
 
 Wish = Cancel | Pause | ChangeTier | UseNewCard | ConsentToPrice | None
 """What a fan wishes; None: to resume."""
@@ -52,6 +53,7 @@ def _arguments(order: SubscriptionOrder, *, queue_prefix: str) -> dict[str, Any]
             ]
         ),
         "static_summary": OperatorText("Keep one subscription"),
+        "priority": asked_by(order.creator_id, Urgency.SOON),
     }
 
 

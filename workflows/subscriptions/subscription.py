@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
         Tending,
         UseNewCard,
     )
+    from workflows.urgency import Urgency, at
 
 LOOK_EVERY = timedelta(days=35)
 """The row is looked at so often whatever is said, should anybody have changed it behind us."""
@@ -96,6 +97,7 @@ class KeepSubscription(Operated):
                         queue=Queue.MONEY,
                         policy=policies.TEND,
                         summary=f"Doing what is due{said}",
+                        priority=at(self._urgency),
                     )
                 except ActivityError as error:
                     # After an outage what was due then may not be: a fan who has gone is not
@@ -107,6 +109,11 @@ class KeepSubscription(Operated):
         self._tended, self._last_news = asked, ""
         self._tendings += 1
         return self._look
+
+    @property
+    def _urgency(self) -> Urgency:
+        """A fan who waits for an answer goes before all the renewals of an hour."""
+        return Urgency.LATER if workflow.all_handlers_finished() else Urgency.AWAITED
 
     async def _sleep(self, look: SubscriptionLook) -> None:
         """Until the row is due, or there is a reason to look at it."""

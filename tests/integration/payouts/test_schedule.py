@@ -9,6 +9,7 @@ from temporalio.client import Client, ScheduleHandle, ScheduleOverlapPolicy
 from infra.ids import new_id
 from infra.temporal import ensure_weekly
 from workflows.payouts.messages import BatchOrder
+from workflows.urgency import Urgency, at
 
 
 async def ensure(client: Client, schedule_id: str, **changes: Any) -> ScheduleHandle:
@@ -21,6 +22,7 @@ async def ensure(client: Client, schedule_id: str, **changes: Any) -> ScheduleHa
         workflow_id=schedule_id,
         task_queue="nobody-listens",
         note="Pay out",
+        priority=at(Urgency.LATER),
         **(values | changes),
     )
     return client.get_schedule_handle(schedule_id)

@@ -1,0 +1,148 @@
+"""What waits on a queue, and whose turn it is: on a real server, with the runs as they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from domain.charges.states import ChargeKind
+from domain.ids import unlock_workflow_id
+from workflows.charges.messages import ChargeOrder
+from workflows.charges.start import tend_paying
+from workflows.media.messages import IngestInput
+from workflows.media.start import start_ingest
+from workflows.payouts.messages import PayoutOrder
+from workflows.payouts.start import start_payout
+from workflows.policies import BLOCKED
+from workflows.queues import Queue, queue_name
+from workflows.runner import WORKFLOWS, workflow_runner
+
+FLOOD = 400
+TURNS = 60
+"""Long enough to tell taking turns from standing in line, which would take 400."""
+
+
+class OneSlot:
+    """A worker with a single slot that lists what it was given, in order. Whatever it does, an
+    operator would have to look: so no run asks for anything further."""
+
+    def __init__(self, client: Client, queue: Queue, prefix: str, *, until: int) -> None:
+        self.served: list[activity.Info] = []
+        self._until = until
+        self._is_enough = asyncio.Event()
+        self._worker = Worker(
+            client,
+            task_queue=queue_name(queue, prefix=prefix),
+            activities=[self._anything],
+            max_concurrent_activities=1,
+            max_concurrent_activity_task_polls=1,
+        )
+
+    @activity.defn(dynamic=True)
+    async def _anything(self, args: Sequence[RawValue]) -> None:
+        self.served.append(activity.info())
+        if len(self.served) >= self._until:
+            self._is_enough.set()
+        raise ApplicationError("enough seen", type=BLOCKED, non_retryable=True)
+
+    async def serve(self) -> list[str]:
+        """Workflow ids of what was served first."""
+        async with self._worker, asyncio.timeout(60):
+            await self._is_enough.wait()
+        return [str(info.workflow_id) for info in self.served[: self._until]]
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"t{uuid4().hex[:8]}-"
+
+
+def deciding(client: Client, prefix: str) -> Worker:
+    return Worker(
+        client,
+        task_queue=queue_name(Queue.WORKFLOWS, prefix=prefix),
+        workflows=list(WORKFLOWS),
+        workflow_runner=workflow_runner(),
+        max_concurrent_workflow_tasks=2,
+        max_concurrent_workflow_task_polls=2,
+    )
+
+
+async def test_one_creators_flood_does_not_starve_anothers_single_upload(
+    workflow_client: Client, prefix: str
+) -> None:
+    """The flooding creator's own last upload is the control: it was asked for at the same moment
+    as the other's, and it stands in line."""
+    flooding, modest = str(uuid4()), str(uuid4())
+
+    async def upload(creator_id: str) -> str:
+        job = IngestInput(media_id=str(uuid4()), creator_id=creator_id)
+        return await start_ingest(workflow_client, job, queue_prefix=prefix, kind="image")
+
+    for _ in range(FLOOD // 40):
+        await asyncio.gather(*(upload(flooding) for _ in range(40)))
+    last_of_flood, single = await asyncio.gather(upload(flooding), upload(modest))
+    slot = OneSlot(workflow_client, Queue.IO, prefix, until=TURNS)
+    async with deciding(workflow_client, prefix):
+        served = await slot.serve()
+    assert served.index(single) < 10, "with an owner of its own its turn comes at once"
+    assert last_of_flood not in served, "without one it waits for all that came before"
+    owners = {info.workflow_id: info.priority.fairness_key for info in slot.served}
+    assert owners[single] == modest, "steps are served in the name of the run's owner"
+
+
+async def test_a_fan_who_waits_goes_before_payouts_and_creators_take_turns(
+    workflow_client: Client, prefix: str
+) -> None:
+    flooding, modest = str(uuid4()), str(uuid4())
+
+    async def pay_out(creator_id: str) -> str:
+        order = PayoutOrder(str(uuid4()), creator_id)
+        return await start_payout(workflow_client, order, queue_prefix=prefix)
+
+    async with deciding(workflow_client, prefix):
+        for workflow_id in [await pay_out(flooding) for _ in range(12)]:
+            await _waits(workflow_client, workflow_id)
+        single = await pay_out(modest)
+        unlock = await tend_paying(workflow_client, _unlock(), queue_prefix=prefix)
+        for workflow_id in (single, unlock):
+            await _waits(workflow_client, workflow_id)
+        served = await OneSlot(workflow_client, Queue.MONEY, prefix, until=6).serve()
+    assert served[0] == unlock
+    assert single in served[1:4]
+
+
+def _unlock() -> ChargeOrder:
+    fan_id, post_id = str(uuid4()), str(uuid4())
+    return ChargeOrder(
+        kind=ChargeKind.UNLOCK,
+        subject_id=str(uuid4()),
+        step="charge",
+        generation=1,
+        fan_id=fan_id,
+        creator_id=str(uuid4()),
+        amount_minor=500,
+        currency="usd",
+        payment_method_id=str(uuid4()),
+        off_session=False,
+        workflow_id=unlock_workflow_id(fan_id, post_id),
+        at=datetime.now(UTC),
+        description="Unlocked post",
+    )
+
+
+async def _waits(client: Client, workflow_id: str) -> None:
+    """Until the first step of a run waits for a worker."""
+    handle = client.get_workflow_handle(workflow_id)
+    async with asyncio.timeout(30):
+        while not (await handle.describe()).raw_description.pending_activities:
+            await asyncio.sleep(0.05)
