@@ -161,7 +161,7 @@ CASES = (
     Refused(
         "an animation that is too much work",
         Code.TOO_EXPENSIVE,
-        lambda _: pictures.flicker(20, side=1200),
+        lambda _: pictures.flicker(20, side=2000),
         is_slow=True,
     ),
     Refused("subtitles alone", Code.NO_MEDIA_STREAMS, _subtitles),

@@ -80,6 +80,7 @@ def test_creators_give_back_their_own_sales(office: Office, sales: Sales, charge
     sales.check_books()
 
 
+@pytest.mark.usefixtures("money_workers")
 def test_a_creator_who_was_paid_out_refunds_no_more_than_is_left(
     office: Office, sales: Sales, charge: Charge
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_creator_who_was_paid_out_refunds_no_more_than_is_left(
     assert admin.status_code == 201
 
 
+@pytest.mark.usefixtures("money_workers")
 def test_refunds_at_once_are_not_covered_by_the_same_earnings(
     office: Office, sales: Sales, charge: Charge
 ) -> None:
@@ -118,6 +120,7 @@ def test_refunds_at_once_are_not_covered_by_the_same_earnings(
         )
 
 
+@pytest.mark.usefixtures("money_workers")
 def test_a_key_of_another_payments_refund_is_refused(
     office: Office, sales: Sales, charge: Charge, engine: Engine
 ) -> None:
