@@ -15,7 +15,8 @@ PY := .venv/bin/python
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$name && exit; done; echo python3)
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# One more than cores: tests wait for retries, time-outs and clocks as well.
+JOBS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 # uv takes the Python it is given and never fetches one; its environment is ours alone.
 export UV_PYTHON := $(shell command -v $(PYTHON))

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import httpx2 as httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.auth.tokens import mint_token
@@ -74,6 +75,16 @@ def _tell_where_it_hangs() -> None:
                 task.print_stack(file=sys.__stderr__)
 
 
+_documents: list[Said] = []
+"""The one that has been made: it is the same for all settings, and takes half a second."""
+
+
+def _said(app: FastAPI) -> Said:
+    if not _documents:
+        _documents.append(Said(app.openapi()))
+    return _documents[0]
+
+
 @contextmanager
 def serving(settings: Settings) -> Iterator[RunningApi]:
     """Serve the API on these settings, on a free port, until the block is left."""
@@ -85,7 +96,7 @@ def serving(settings: Settings) -> Iterator[RunningApi]:
         thread = threading.Thread(target=server.run, args=([listener],), name="api", daemon=True)
         thread.start()
         _wait_until_started(server, thread)
-        running = RunningApi(url, settings, Said(app.openapi()))
+        running = RunningApi(url, settings, _said(app))
         try:
             yield running
         finally:
