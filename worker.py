@@ -21,14 +21,14 @@ from typing import Any
 
 import structlog
 from temporalio.client import Client
-from temporalio.runtime import Runtime
-from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.common import WorkerDeploymentVersion
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
 
 from activities.journal import Journal
 from activities.parts import WorkerParts, open_worker_parts
 from activities.slices import activities_on_queues
 from domain.ids import PAYOUT_BATCH, sweep_workflow_id
-from infra.metrics.serving import runtime_with_metrics
 from infra.settings import Settings, SettingsError, load_settings
 from infra.telemetry import configure_logging
 from infra.temporal import connect, ensure_schedule, ensure_weekly
@@ -39,7 +39,6 @@ from workflows.urgency import Urgency, at
 
 log = structlog.get_logger("worker")
 
-SLOTS_OF_WORKFLOWS = 50
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
 """Also how long a cancelled activity may go on before it hears of it."""
 
@@ -73,7 +72,7 @@ def build_workers(
             Queue.MONEY: settings.worker_money_slots,
         }
         workers += [
-            _activity_worker(client, settings, queue, slots[queue], activities)
+            activity_worker(client, settings, queue, slots[queue], activities)
             for queue, activities in activities_on_queues(parts).items()
             if queue in queues and activities
         ]
@@ -85,22 +84,25 @@ def _workflow_worker(client: Client, settings: Settings) -> Worker:
         client,
         task_queue=queue_name(Queue.WORKFLOWS, prefix=settings.task_queue_prefix),
         workflows=list(WORKFLOWS),
-        workflow_runner=workflow_runner(),
-        max_concurrent_workflow_tasks=SLOTS_OF_WORKFLOWS,
-        workflow_task_poller_behavior=PollerBehaviorAutoscaling(minimum=1, maximum=8, initial=2),
-        graceful_shutdown_timeout=_grace(settings),
+        workflow_runner=workflow_runner(is_versioned=settings.worker_build_id is not None),
+        max_concurrent_workflow_tasks=settings.worker_workflow_slots,
+        max_cached_workflows=settings.worker_cached_workflows,
+        workflow_task_poller_behavior=_pollers(settings.worker_workflow_pollers),
+        deployment_config=_deployment(settings),
+        graceful_shutdown_timeout=_grace(settings, Queue.WORKFLOWS),
         interceptors=[Journal()],
         on_fatal_error=_log_fatal,
     )
 
 
-def _activity_worker(
+def activity_worker(
     client: Client,
     settings: Settings,
     queue: Queue,
     slots: int,
     activities: Sequence[Callable[..., Any]],
 ) -> Worker:
+    """The worker of one queue of steps."""
     return Worker(
         client,
         task_queue=queue_name(queue, prefix=settings.task_queue_prefix),
@@ -108,15 +110,36 @@ def _activity_worker(
         activity_executor=ThreadPoolExecutor(slots, thread_name_prefix=queue.value),
         max_concurrent_activities=slots,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        activity_task_poller_behavior=PollerBehaviorAutoscaling(minimum=1, maximum=4, initial=1),
-        graceful_shutdown_timeout=_grace(settings),
+        max_task_queue_activities_per_second=(
+            settings.money_steps_per_second if queue is Queue.MONEY else None
+        ),
+        activity_task_poller_behavior=_pollers(settings.worker_activity_pollers),
+        graceful_shutdown_timeout=_grace(settings, queue),
         interceptors=[Journal()],
         on_fatal_error=_log_fatal,
     )
 
 
-def _grace(settings: Settings) -> timedelta:
-    return timedelta(seconds=settings.worker_graceful_shutdown_seconds)
+def _pollers(maximum: int) -> PollerBehaviorAutoscaling:
+    return PollerBehaviorAutoscaling(minimum=1, maximum=maximum, initial=min(2, maximum))
+
+
+def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
+    """Only of the workflows' workers: what a step takes and gives is compatible from one build to
+    the next, so the costly workers of other queues need not be kept up twice."""
+    if settings.worker_build_id is None:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(settings.worker_deployment_name, settings.worker_build_id),
+        use_worker_versioning=True,
+    )
+
+
+def _grace(settings: Settings, queue: Queue) -> timedelta:
+    seconds = settings.worker_graceful_shutdown_seconds
+    if queue is Queue.MEDIA:
+        seconds = min(seconds, settings.worker_media_shutdown_seconds)
+    return timedelta(seconds=seconds)
 
 
 async def _log_fatal(error: BaseException) -> None:
@@ -137,12 +160,14 @@ async def run(settings: Settings, queues: Sequence[Queue]) -> None:
         if Queue.WORKFLOWS in queues:
             await _ensure_sweeps(client, settings)
             await _ensure_payouts(client, settings)
-        for worker in build_workers(client, settings, queues, parts):
+        workers = build_workers(client, settings, queues, parts)
+        for worker in workers:
             await stack.enter_async_context(worker)
         log.info("worker ready", queues=[queue.value for queue in queues], pid=os.getpid())
         await stopping.wait()
         log.info("worker stopping", grace_seconds=settings.worker_graceful_shutdown_seconds)
-        _end_after(settings.worker_graceful_shutdown_seconds + 10)
+        end_after(settings.worker_graceful_shutdown_seconds + 10)
+        await hand_back(workers)
     log.info("worker stopped")
 
 
@@ -180,10 +205,19 @@ async def _ensure_payouts(client: Client, settings: Settings) -> None:
 def _runtime(settings: Settings) -> Runtime | None:
     if settings.metrics_port == 0:
         return None
-    return runtime_with_metrics(f"0.0.0.0:{settings.metrics_port}")
+    address = f"0.0.0.0:{settings.metrics_port}"
+    return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address)))
 
 
-def _end_after(seconds: float) -> None:
+async def hand_back(workers: Sequence[Worker]) -> None:
+    """Take no new work, finish what can be finished in the grace of its queue, hand back the rest.
+
+    All workers at once: one after the other, those whose turn is later would take new work.
+    """
+    await asyncio.gather(*(worker.shutdown() for worker in workers))
+
+
+def end_after(seconds: float) -> None:
     """A stuck activity can hold `Worker.shutdown` for ever; this ends the process instead."""
 
     def end() -> None:

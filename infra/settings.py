@@ -304,10 +304,30 @@ class Settings(BaseSettings):
     """How long is known what fans opened; a card's holder may dispute for 540 days at most."""
 
     # --- workers -------------------------------------------------------------------------
-    worker_media_slots: int = 2
-    worker_io_slots: int = 8
-    worker_money_slots: int = 8
-    worker_graceful_shutdown_seconds: int = 30
+    worker_media_slots: int = Field(default=2, ge=1)
+    worker_io_slots: int = Field(default=8, ge=1)
+    worker_money_slots: int = Field(default=8, ge=1)
+    worker_workflow_slots: int = Field(default=50, ge=2)
+    """Workflow tasks at a time in one process."""
+    worker_workflow_pollers: int = Field(default=8, ge=2)
+    """At most so many requests for workflow tasks stay open; how many are used is scaled."""
+    worker_activity_pollers: int = Field(default=4, ge=1)
+    """The same for activities, for each queue."""
+    worker_cached_workflows: int = Field(default=600, ge=0)
+    """Open runs that one process keeps in memory; one that is not there is replayed."""
+    money_steps_per_second: float | None = Field(default=None, gt=0)
+    """At most so many steps of money begin, over all workers; None: as many as there are slots.
+    Steps that Stripe turns away (429) are retried anyway."""
+    worker_graceful_shutdown_seconds: int = Field(default=30, ge=0)
+    """For what the queues `io` and `money` have begun."""
+    worker_media_shutdown_seconds: int = Field(default=2, ge=0)
+    """For a picture to be finished; what takes longer is handed back then, and goes on elsewhere
+    with the segment that is not stored yet."""
+    worker_deployment_name: str = Field(default="fansworld", pattern=r"^[A-Za-z0-9_-]+$")
+    """Of which builds of the workflows' code are versions; another one for each `task_queue_prefix`
+    in a namespace."""
+    worker_build_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+$")
+    """Names the code of this process, and makes runs keep to their build. None: no versions."""
     metrics_port: int = 0
     """Prometheus port of the process; 0 switches it off."""
     sweep_interval_seconds: int = 300

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from temporalio.common import VersioningBehavior
+from temporalio.worker import (
+    UnsandboxedWorkflowRunner,
+    WorkflowInstance,
+    WorkflowInstanceDetails,
+)
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.accounts.sweep import SweepAccounts
@@ -78,7 +84,22 @@ _PASSED_THROUGH = ("domain", "workflows", "pydantic", "pydantic_core", "annotate
 again for each run (measured: 0.5–1 s a run without)."""
 
 
-def workflow_runner() -> SandboxedWorkflowRunner:
-    """The sandbox, with pure modules passed through."""
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
-    return SandboxedWorkflowRunner(restrictions=restrictions)
+class Unversioned(UnsandboxedWorkflowRunner):
+    """What the sandbox runs where a worker has no build: the server refuses what a workflow says
+    of versions (`workflows/versions.py`) from such a worker."""
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        defn = replace(det.defn, versioning_behavior=VersioningBehavior.UNSPECIFIED)
+        return super().create_instance(replace(det, defn=defn))
+
+
+def workflow_runner(*, is_versioned: bool = False) -> SandboxedWorkflowRunner:
+    """The sandbox, with pure modules passed through.
+
+    Args:
+        is_versioned: the worker has a build id.
+    """
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH),
+        runner_class=UnsandboxedWorkflowRunner if is_versioned else Unversioned,
+    )

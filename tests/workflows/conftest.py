@@ -15,6 +15,12 @@ from temporalio.testing import WorkflowEnvironment
 from devstack.temporal import DYNAMIC
 from workflows.attributes import ALL
 
+DRAINS_AT_ONCE = {
+    "matching.wv.VersionDrainageStatusVisibilityGracePeriod": '"1s"',
+    "matching.wv.VersionDrainageStatusRefreshInterval": '"1s"',
+}
+"""The server looks every few minutes whether a version of workers is still needed."""
+
 
 @pytest.fixture(scope="session")
 def dev_server_address() -> Iterator[str]:
@@ -26,7 +32,8 @@ def dev_server_address() -> Iterator[str]:
             search_attributes=list(ALL),
             dev_server_log_level="error",
             dev_server_extra_args=[
-                f"--dynamic-config-value={key}={value}" for key, value in DYNAMIC.items()
+                f"--dynamic-config-value={key}={value}"
+                for key, value in (DYNAMIC | DRAINS_AT_ONCE).items()
             ],
         )
     )

@@ -10,9 +10,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.charges import steps
     from workflows.charges.messages import ChargeSweepOrder, ChargeSweepReport
     from workflows.queues import Queue, sibling_queue
+    from workflows.versions import SHORT_LIVED
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=SHORT_LIVED)
 class SweepCharges:
     """Started by a Temporal Schedule; overlapping ticks are dropped."""
 

@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.operated import Operated
     from workflows.performing import perform
     from workflows.queues import Queue
+    from workflows.versions import LONG_LIVED
 
 POLL = timedelta(days=1)
 """Webhooks come within seconds; this is for those that never come."""
@@ -30,7 +31,7 @@ BOOKING_POLL = timedelta(minutes=1)
 _Step = Callable[[DisputeStep], DisputeLook]
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=LONG_LIVED)
 class Dispute(Operated):
     """One run a dispute; id from `domain.ids.dispute_workflow_id`. An inquiry that was closed
     and becomes a chargeback has another one."""

@@ -7,9 +7,10 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from workflows.charges.messages import ChargeOrder, ChargeOutcome
     from workflows.charges.paying import PaysOnce
+    from workflows.versions import LONG_LIVED
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=LONG_LIVED)
 class GiveGift(PaysOnce):
     """One run a gift; id from `domain.ids.gift_workflow_id`."""
 

@@ -15,11 +15,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.operated import Operated
     from workflows.performing import perform
     from workflows.queues import Queue
+    from workflows.versions import SHORT_LIVED
 
 SEND_STEP = "send"
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=SHORT_LIVED)
 class SendMail(Operated):
     """One run a mail; id from `domain.ids.mail_workflow_id`. The row is already written."""
 

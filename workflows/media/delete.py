@@ -12,11 +12,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.operated import Operated
     from workflows.performing import perform
     from workflows.queues import Queue
+    from workflows.versions import SHORT_LIVED
 
 ERASE_STEP = "erase"
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=SHORT_LIVED)
 class DeleteMedia(Operated):
     """One run a media; id from `domain.ids.delete_workflow_id`. The row is already `deleted`."""
 

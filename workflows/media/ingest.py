@@ -38,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.policies import StepPolicy
     from workflows.queues import Queue
     from workflows.urgency import Urgency, at
+    from workflows.versions import SHORT_LIVED
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -61,7 +62,7 @@ TITLES = {
 }
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=SHORT_LIVED)
 class IngestMedia(Operated):
     """One run a media and generation; id from `domain.ids.ingest_workflow_id`."""
 

@@ -13,9 +13,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.payment_methods.messages import CardRemovalOrder
     from workflows.performing import perform
     from workflows.queues import Queue
+    from workflows.versions import SHORT_LIVED
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=SHORT_LIVED)
 class RemoveCard(Operated):
     """One run a card; id from `domain.ids.card_removal_workflow_id`."""
 

@@ -24,12 +24,13 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.performing import perform
     from workflows.queues import Queue
+    from workflows.versions import SHORT_LIVED
 
 LOOK_AFTER = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=6))
 """Without a word; then every time after the last of these."""
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=SHORT_LIVED)
 class SetUpCard(Operated):
     """One run a setup; id from `domain.ids.card_setup_workflow_id`."""
 

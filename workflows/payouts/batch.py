@@ -34,12 +34,13 @@ with workflow.unsafe.imports_passed_through():
     from workflows.performing import perform
     from workflows.queues import Queue
     from workflows.urgency import Urgency, asked_by
+    from workflows.versions import LONG_LIVED
 
 ROOM_WAIT = timedelta(minutes=30)
 """One that is slower than that, because Stripe is away, keeps nobody else waiting."""
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=LONG_LIVED)
 class PayoutBatch(Operated):
     """Started by a weekly Temporal Schedule. Of two on one day, both mean the same payouts."""
 

@@ -18,13 +18,14 @@ with workflow.unsafe.imports_passed_through():
     from workflows.payouts.messages import AccountLook, ConnectOrder, ConnectStep
     from workflows.performing import perform
     from workflows.queues import Queue
+    from workflows.versions import LONG_LIVED
 
 FIRST_POLL = timedelta(minutes=5)
 """People mostly finish within the hour; after that Stripe itself checks for days."""
 POLL_MAX = timedelta(days=1)
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=LONG_LIVED)
 class Onboard(Operated):
     """One run a creator while their account lacks something; id from
     `domain.ids.connect_workflow_id`."""

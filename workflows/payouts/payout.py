@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.performing import perform
     from workflows.queues import Queue
+    from workflows.versions import LONG_LIVED
 
 REVIEW_POLL = timedelta(days=1)
 BANK_POLL = timedelta(hours=6)
@@ -40,7 +41,7 @@ _S = PayoutState
 _Step = Callable[[PayoutStep], PayoutLook]
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=LONG_LIVED)
 class Payout(Operated):
     """One run a payout; id from `domain.ids.payout_workflow_id`. The row is already written."""
 

@@ -17,9 +17,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.posts import steps
     from workflows.posts.messages import PostLook, PublishPostOrder
     from workflows.queues import Queue
+    from workflows.versions import LONG_LIVED
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=LONG_LIVED)
 class PublishPost:
     """One run a post while it is scheduled; id from `domain.ids.publish_workflow_id`."""
 

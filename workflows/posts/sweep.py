@@ -10,9 +10,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.posts import steps
     from workflows.posts.messages import PostSweepReport
     from workflows.queues import Queue, sibling_queue
+    from workflows.versions import SHORT_LIVED
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=SHORT_LIVED)
 class SweepPosts:
     """Started by a Temporal Schedule; overlapping ticks are dropped."""
 

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.queues import Queue
     from workflows.reconcile import steps
     from workflows.reconcile.messages import ReconcileReport, ReconcileStep
+    from workflows.versions import SHORT_LIVED
 
 STEP = "reconcile"
 CATCHING_UP = timedelta(hours=1)
@@ -22,7 +23,7 @@ CATCHING_UP = timedelta(hours=1)
 What differs still, a person has to see."""
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=SHORT_LIVED)
 class Reconcile(Operated):
     """Started by a Temporal Schedule. One that waits for a person is ended before the next
     tick, which compares anew."""

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.queues import Queue
     from workflows.refunds import steps
     from workflows.refunds.messages import RefundLook, RefundOrder, RefundStep
+    from workflows.versions import LONG_LIVED
 
 PENDING_POLL = timedelta(hours=6)
 """Webhooks come within seconds; these are for those that never come."""
@@ -33,7 +34,7 @@ _S = RefundState
 _Step = Callable[[RefundStep], RefundLook]
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=LONG_LIVED)
 class Refund(Operated):
     """One run a refund; id from `domain.ids.refund_workflow_id`. The row is already written."""
 

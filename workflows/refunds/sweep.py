@@ -10,9 +10,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.queues import Queue, sibling_queue
     from workflows.refunds import steps
     from workflows.refunds.messages import RefundSweep, RefundSweepReport
+    from workflows.versions import SHORT_LIVED
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=SHORT_LIVED)
 class SweepRefunds:
     """Started by a Temporal Schedule; overlapping ticks are dropped."""
 

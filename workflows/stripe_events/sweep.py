@@ -11,9 +11,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.queues import Queue, sibling_queue
     from workflows.stripe_events import steps
     from workflows.stripe_events.messages import EventSweep, EventSweepReport
+    from workflows.versions import SHORT_LIVED
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=SHORT_LIVED)
 class SweepStripeEvents:
     """Started by a Temporal Schedule; overlapping ticks are dropped. A tick after which events
     are left that nobody could be told of in three days shows that it needs attention."""

@@ -38,12 +38,13 @@ with workflow.unsafe.imports_passed_through():
         UseNewCard,
     )
     from workflows.urgency import Urgency, at
+    from workflows.versions import LONG_LIVED
 
 LOOK_EVERY = timedelta(days=35)
 """The row is looked at so often whatever is said, should anybody have changed it behind us."""
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=LONG_LIVED)
 class KeepSubscription(Operated):
     """One run a subscription; id from `domain.ids.subscription_workflow_id`."""
 

@@ -13,9 +13,10 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionSweepOrder,
         SubscriptionSweepReport,
     )
+    from workflows.versions import SHORT_LIVED
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=SHORT_LIVED)
 class SweepSubscriptions:
     """Started by a Temporal Schedule; overlapping ticks are dropped."""
 

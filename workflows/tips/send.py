@@ -7,9 +7,10 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from workflows.charges.messages import ChargeOrder, ChargeOutcome
     from workflows.charges.paying import PaysOnce
+    from workflows.versions import LONG_LIVED
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=LONG_LIVED)
 class SendTip(PaysOnce):
     """One run a tip; id from `domain.ids.tip_workflow_id`."""
 

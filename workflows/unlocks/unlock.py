@@ -7,9 +7,10 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from workflows.charges.messages import ChargeOrder, ChargeOutcome
     from workflows.charges.paying import PaysOnce
+    from workflows.versions import LONG_LIVED
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=LONG_LIVED)
 class UnlockContent(PaysOnce):
     """One run a fan and item; id from `domain.ids.unlock_workflow_id`."""
 
