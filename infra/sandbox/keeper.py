@@ -51,8 +51,6 @@ class Keeper:
     ) -> None:
         self.lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         """Lines of stdout where streaming, then None when all is over."""
-        self.usage: Usage | None = None
-        """Known once the child is reaped, however it ended."""
         self._argv = list(argv)
         self._limits = limits
         self._cwd = cwd
@@ -108,7 +106,7 @@ class Keeper:
                 failure = self._watch(process, began)
             finally:
                 code, cpu_seconds, peak_bytes = _bury(process)
-            usage = self.usage = Usage(cpu_seconds, peak_bytes, time.monotonic() - began)
+            usage = Usage(cpu_seconds, peak_bytes, time.monotonic() - began)
             not_started = os.read(status_read, 4096)
         finally:
             os.close(status_read)

@@ -28,7 +28,6 @@ pytestmark = pytest.mark.timeout(300)
 
 SECONDS = 40
 SEGMENTS = 10
-GRACE_SECONDS = 1
 END_SECONDS = 10
 """Within which a decoder must be gone that nobody needs any more."""
 TOLD_BEFORE_FAULT = 2
@@ -53,7 +52,6 @@ def interrupted(
             FFMPEG_PATH=str(slow_ffmpeg(folder)),
             SCRATCH_DIR=str(folder / "scratch"),
             VIDEO_CHUNK_THRESHOLD_SECONDS="600",
-            WORKER_GRACEFUL_SHUTDOWN_SECONDS=str(GRACE_SECONDS),
         ) as platform,
         platform.working(Queue.WORKFLOWS, Queue.IO),
     ):
