@@ -1,4 +1,4 @@
-"""hls.js, and a page on the loopback that plays with it."""
+"""Pages on the loopback that upload and play: a test's own, and those of `clients/browser`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ import pytest
 
 from tests.harness.browser import browser
 from tests.harness.npm import installed
+from tests.harness.pages import ROOT
 
 __all__ = ["browser"]
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="session")
-def hls_js() -> Path:
-    """The player as npm has it: the version and the hash of `package-lock.json`, or nothing."""
-    return installed(HERE) / "node_modules" / "hls.js" / "dist" / "hls.min.js"
+CLIENT = ROOT / "clients" / "browser"
+HLS_JS = Path("node_modules") / "hls.js" / "dist" / "hls.min.js"
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -31,11 +28,14 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def page_origin(hls_js: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the page is served, as `http://127.0.0.1:PORT`."""
+def page_origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the pages are served, as `http://127.0.0.1:PORT`. The player is as npm has it: the
+    version and the hash of `package-lock.json`, or nothing."""
     site = tmp_path_factory.mktemp("site")
-    shutil.copy(HERE / "player.html", site)
-    shutil.copy(hls_js, site / "hls.js")
+    for page in (HERE / "player.html", *CLIENT.glob("*.html"), *CLIENT.glob("*.js")):
+        shutil.copy(page, site)
+    (site / HLS_JS).parent.mkdir(parents=True)
+    shutil.copy(installed(CLIENT) / HLS_JS, site / HLS_JS)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site))) as server:
         thread = threading.Thread(target=server.serve_forever, name="site", daemon=True)
         thread.start()
