@@ -20,6 +20,7 @@ from tests.workflows.configured import settings_of
 from tests.workflows.mail.runs import Scripted
 from worker import build_workers
 from workflows.attention import OperatorChoice
+from workflows.mail.messages import MailEnd
 from workflows.mail.send import SEND_STEP, SendMail
 from workflows.mail.start import start_mail
 from workflows.policies import BLOCKED
@@ -127,7 +128,7 @@ async def test_a_new_build_takes_over_while_short_runs_end_on_the_old_one(
             await there.until_on(long, "two")
             assert await there.command("drain", "one") == NOT_DRAINED, "a run is open on it"
 
-            handle = workflow_client.get_workflow_handle_for(SendMail.run, short)
+            handle = workflow_client.get_workflow_handle(short, result_type=MailEnd)
             await handle.execute_update(
                 SendMail.retry_step, OperatorChoice(SEND_STEP, "olga", "again")
             )
@@ -150,7 +151,7 @@ async def test_an_operator_pins_a_run_and_lets_it_go(workflow_client: Client) ->
         await there.command("pin", run, "one")
         await there.command("promote", "two")
         await tend_keeping(workflow_client, order, queue_prefix=there.prefix)
-        handle = workflow_client.get_workflow_handle_for(KeepSubscription.run, run)
+        handle = workflow_client.get_workflow_handle(run)
         assert await handle.query(KeepSubscription.waiting_steps), "its step is blocked"
         assert await there.build_of(run) == "one"
         await there.command("release", run)
