@@ -22,13 +22,14 @@ from typing import Any
 import structlog
 from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import Runtime
 from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
 
 from activities.journal import Journal
 from activities.parts import WorkerParts, open_worker_parts
 from activities.slices import activities_on_queues
 from domain.ids import PAYOUT_BATCH, sweep_workflow_id
+from infra.metrics.serving import runtime_with_metrics
 from infra.settings import Settings, SettingsError, load_settings
 from infra.telemetry import configure_logging
 from infra.temporal import connect, ensure_schedule, ensure_weekly
@@ -205,8 +206,7 @@ async def _ensure_payouts(client: Client, settings: Settings) -> None:
 def _runtime(settings: Settings) -> Runtime | None:
     if settings.metrics_port == 0:
         return None
-    address = f"0.0.0.0:{settings.metrics_port}"
-    return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address)))
+    return runtime_with_metrics(f"0.0.0.0:{settings.metrics_port}")
 
 
 async def hand_back(workers: Sequence[Worker]) -> None:

@@ -1,4 +1,4 @@
-"""One line in the log for every step that ends, and one for every step that fails.
+"""One line in the log for every step that ends, and one for every step that fails; and numbers.
 
 Whoever is woken at night reads these first: which run, which step, which attempt, how long,
 why not, and for which request of whom. Ids only, no payloads.
@@ -20,9 +20,10 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
+from infra.metrics.measures import step_failures, step_seconds
 from infra.telemetry import bound
 from infra.tracing import trace_from, traced
-from workflows.policies import REJECTED
+from workflows.policies import BLOCKED, REJECTED
 from workflows.tracing import HandOnTrace
 
 log = structlog.get_logger("activity")
@@ -53,11 +54,50 @@ class _Journalled(ActivityInboundInterceptor):
             try:
                 result = await super().execute_activity(input)
             except BaseException as error:
-                facts["seconds"] = round(time.monotonic() - started, 3)
+                seconds = time.monotonic() - started
+                _measure(info, seconds, _outcome(error))
+                if (reason := _reason(error)) is not None:
+                    step_failures.add(
+                        step=info.activity_type, workflow=str(info.workflow_type), reason=reason
+                    )
+                facts["seconds"] = round(seconds, 3)
                 _tell_failure(error, facts)
                 raise
-            log.info("step done", seconds=round(time.monotonic() - started, 3), **facts)
+            seconds = time.monotonic() - started
+            _measure(info, seconds, "done")
+            log.info("step done", seconds=round(seconds, 3), **facts)
             return result
+
+
+def _measure(info: activity.Info, seconds: float, outcome: str) -> None:
+    step_seconds.observe(
+        seconds,
+        step=info.activity_type,
+        workflow=str(info.workflow_type),
+        queue=info.task_queue,
+        outcome=outcome,
+    )
+
+
+def _outcome(error: BaseException) -> str:
+    if isinstance(error, ApplicationError) and error.type in _OUTCOMES:
+        return _OUTCOMES[error.type]
+    return "cancelled" if is_cancelled_exception(error) else "failed"
+
+
+_OUTCOMES = {REJECTED: "refused", BLOCKED: "blocked"}
+
+
+def _reason(error: BaseException) -> str | None:
+    """As `workflows.attention.reason_of`; None where nothing is wrong with the platform.
+
+    Codes and names of errors, of which there are so many as the code has, never words.
+    """
+    if _outcome(error) in ("refused", "cancelled"):
+        return None
+    if not isinstance(error, ApplicationError):
+        return type(error).__name__
+    return str(error.details[0]) if error.details else error.type or "unknown"
 
 
 def _tell_failure(error: BaseException, facts: dict[str, Any]) -> None:

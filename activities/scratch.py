@@ -17,6 +17,7 @@ from tempfile import mkdtemp
 import structlog
 
 from domain.errors import Unavailable
+from infra.metrics.measures import scratch_free_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ class Scratch:
         self._free_bytes_min = free_bytes_min
         for folder in (self._jobs, self._originals):
             folder.mkdir(parents=True, exist_ok=True)
+        self._free_bytes()  # Known from the start, not from the first large file on.
 
     @contextmanager
     def job(self, name: str) -> Iterator[Path]:
@@ -145,7 +147,9 @@ class Scratch:
         _drop(self._original_path(key))
 
     def _free_bytes(self) -> int:
-        return shutil.disk_usage(self._jobs).free
+        free_bytes = shutil.disk_usage(self._jobs).free
+        scratch_free_bytes.set(free_bytes)
+        return free_bytes
 
 
 def _lock_of(path: Path) -> Path:

@@ -51,6 +51,7 @@ from api.tiers import promos as promo_codes
 from api.tips import giving
 from api.unlocks import buying
 from api.users import account, own_lists
+from infra.metrics.serving import record_in_registry
 from infra.settings import Settings
 
 TAGS = [
@@ -100,6 +101,7 @@ ROUTERS = (
 
 def create_app(settings: Settings) -> FastAPI:
     """The API on these settings. Nothing is connected until its lifespan begins."""
+    record_in_registry()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -42,6 +42,10 @@ def up(stack: Stack, console: Console) -> int:
     console.print(f"API docs     {environment['API_PUBLIC_URL']}/docs")
     if ui := environment.get("TEMPORAL_UI_URL"):
         console.print(f"Temporal UI  {ui}")
+    console.print(f"Metrics      {environment['API_PUBLIC_URL']}/metrics")
+    for row in stack.status():
+        if row.address.endswith("/metrics"):
+            console.print(f"             {row.address} ({row.name})")
     console.print("Stop it with `make down`; its variables: `python -m devstack env`.")
     return 0
 

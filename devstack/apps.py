@@ -7,6 +7,7 @@ import http.client
 import os
 import sys
 from collections.abc import Mapping
+from urllib.request import urlopen
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -18,7 +19,10 @@ from devstack.stripe.part import tell_of_api
 from workflows.queues import Queue, queue_name
 
 MEDIA_WORKERS = max(1, min(2, os.cpu_count() or 1))
-APP_NAMES = ("api", "worker-main", *(f"worker-media-{n + 1}" for n in range(MEDIA_WORKERS)))
+APP_NAMES = (
+    *("api", "monitor", "worker-main"),
+    *(f"worker-media-{n + 1}" for n in range(MEDIA_WORKERS)),
+)
 
 
 class Api(Part):
@@ -60,6 +64,30 @@ class Api(Part):
         return environment["API_PUBLIC_URL"] + "/docs"
 
 
+class Monitor(Part):
+    """`python -m ops.monitor`; it is well when it says of a part whether that one is up."""
+
+    name = "monitor"
+    port_uses = ("monitor",)
+
+    def prepare(self, place: Place) -> Launch:
+        return Launch(
+            (sys.executable, "-m", "ops.monitor"),
+            environment={"METRICS_PORT": str(place.ports["monitor"])},
+        )
+
+    def environment(self, place: Place) -> dict[str, str]:
+        return {"MONITOR_ADDRESS": f"127.0.0.1:{place.ports['monitor']}"}
+
+    def check(self, environment: Mapping[str, str]) -> None:
+        with urlopen(self.address(environment), timeout=5) as answer:
+            if b"fansworld_monitor_up{" not in answer.read():
+                raise NotReady("it has asked nobody yet")
+
+    def address(self, environment: Mapping[str, str]) -> str:
+        return f"http://{environment['MONITOR_ADDRESS']}/metrics"
+
+
 class WorkerProcess(Part):
     """One `worker.py`; it is well when the Temporal server sees it poll each of its queues."""
 
@@ -88,6 +116,9 @@ class WorkerProcess(Part):
 
     def environment(self, place: Place) -> dict[str, str]:  # noqa: ARG002
         return {}
+
+    def place_shown(self, place: Place) -> str:
+        return f"http://127.0.0.1:{place.ports[self._port_use]}/metrics"
 
     def check(self, environment: Mapping[str, str]) -> None:
         asyncio.run(self._check(environment, pid=None))
@@ -121,4 +152,9 @@ def make_apps() -> tuple[Part, ...]:
     media = (
         WorkerProcess(name, Queue.MEDIA) for name in APP_NAMES if name.startswith("worker-media")
     )
-    return (Api(), WorkerProcess("worker-main", Queue.WORKFLOWS, Queue.IO, Queue.MONEY), *media)
+    return (
+        Api(),
+        Monitor(),
+        WorkerProcess("worker-main", Queue.WORKFLOWS, Queue.IO, Queue.MONEY),
+        *media,
+    )

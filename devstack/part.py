@@ -104,6 +104,10 @@ class Part(ABC):
         """Called when it has ended: remove what it left outside the run directory."""
         return
 
+    def place_shown(self, place: Place) -> str:
+        """For people who ask what is where."""
+        return self.address(self.environment(place))
+
     def address(self, environment: Mapping[str, str]) -> str:
         """For people: where it is, without its password."""
         return environment.get(self.settings[0], "") if self.settings else ""

@@ -254,7 +254,7 @@ class Stack:
         log = self.log_path(part.name)
         if record is None:
             return PartStatus(part.name, "stopped", "", log, None)
-        address = part.address(part.environment(self._place_with(record.ports)))
+        address = part.place_shown(self._place_with(record.ports))
         return PartStatus(part.name, "running", address, log, record.pid)
 
     def current_environment(self) -> dict[str, str]:

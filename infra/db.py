@@ -13,17 +13,33 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, PoolProxiedConnection, create_engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
+from infra.metrics.measures import database_wait_seconds
 from infra.settings import Settings
+
+
+class _MeasuredPool(QueuePool):
+    def connect(self) -> PoolProxiedConnection:
+        with database_wait_seconds.timed(pool=str(self.logging_name)):
+            return super().connect()
+
+
+class _MeasuredAsyncPool(AsyncAdaptedQueuePool):
+    def connect(self) -> PoolProxiedConnection:
+        with database_wait_seconds.timed(pool=str(self.logging_name)):
+            return super().connect()
 
 
 def make_engine(settings: Settings, *, name: str = "fansworld-worker") -> Engine:
     """`name`: what the database shows of its connections."""
     return create_engine(
         settings.database_url,
+        poolclass=_MeasuredPool,
+        pool_logging_name=name,
         pool_size=settings.database_pool_size,
         max_overflow=settings.database_pool_size,
         pool_pre_ping=True,
@@ -35,6 +51,8 @@ def make_engine(settings: Settings, *, name: str = "fansworld-worker") -> Engine
 def make_async_engine(settings: Settings) -> AsyncEngine:
     return create_async_engine(
         settings.database_url,
+        poolclass=_MeasuredAsyncPool,
+        pool_logging_name="fansworld-api",
         pool_size=settings.database_pool_size,
         max_overflow=settings.database_pool_size,
         pool_pre_ping=True,

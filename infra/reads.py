@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from time import perf_counter
 from typing import Any
 
 import orjson
@@ -18,8 +19,10 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from domain.errors import Unavailable
+from infra.metrics.measures import database_wait_seconds
 from infra.settings import Settings
 
+POOL = "fansworld-api-reads"
 CONNECT_SECONDS = 2
 WAIT_SECONDS = 2.0
 """For a free connection; a queue that long means that Postgres is not keeping up."""
@@ -49,7 +52,7 @@ class ReadPool:
             kwargs={
                 "autocommit": True,
                 "connect_timeout": CONNECT_SECONDS,
-                "application_name": "fansworld-api-reads",
+                "application_name": POOL,
             },
         )
 
@@ -81,7 +84,9 @@ class ReadPool:
 
     async def _fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
         try:
+            begun = perf_counter()
             async with self._pool.connection() as connection:
+                database_wait_seconds.observe(perf_counter() - begun, pool=POOL)
                 text, names = _numbered(sql)
                 cursor = await connection.execute(text, [params[name] for name in names])
                 return await cursor.fetchall()

@@ -17,6 +17,7 @@ from pathlib import Path
 from infra.sandbox.errors import ChildCancelled
 from infra.sandbox.keeper import POLL_SECONDS, Keeper
 from infra.sandbox.limits import CommandResult, Limits
+from infra.sandbox.telling import telling_of
 
 
 def run_command(
@@ -51,26 +52,39 @@ def run_command(
         streaming=on_line is not None,
         stdout_bytes_max=stdout_bytes_max,
     )
-    try:
-        keeper.start()
-        while True:
-            try:
-                line = keeper.lines.get(timeout=POLL_SECONDS)
-            except queue.Empty:
-                pass
-            else:
-                if line is None:
-                    break
-                if on_line is not None:
-                    on_line(line)
-            if tick is not None:
-                tick()
-            if cancel is not None and cancel.is_set():
-                keeper.end(ChildCancelled("the caller cancelled"))
-    finally:
-        keeper.end(ChildCancelled("the caller was interrupted"))
-        keeper.join()
-    return keeper.outcome()
+    with telling_of(argv[0]) as run:
+        try:
+            keeper.start()
+            _follow(keeper, on_line, cancel, tick)
+        finally:
+            keeper.end(ChildCancelled("the caller was interrupted"))
+            keeper.join()
+            run.usage = keeper.usage
+        result = keeper.outcome()
+        run.exit_code = result.returncode
+        return result
+
+
+def _follow(
+    keeper: Keeper,
+    on_line: Callable[[str], object] | None,
+    cancel: threading.Event | None,
+    tick: Callable[[], object] | None,
+) -> None:
+    while True:
+        try:
+            line = keeper.lines.get(timeout=POLL_SECONDS)
+        except queue.Empty:
+            pass
+        else:
+            if line is None:
+                return
+            if on_line is not None:
+                on_line(line)
+        if tick is not None:
+            tick()
+        if cancel is not None and cancel.is_set():
+            keeper.end(ChildCancelled("the caller cancelled"))
 
 
 def _clean_environment(cwd: Path) -> dict[str, str]:

@@ -51,6 +51,8 @@ class Keeper:
     ) -> None:
         self.lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         """Lines of stdout where streaming, then None when all is over."""
+        self.usage: Usage | None = None
+        """Known once the child is reaped, however it ended."""
         self._argv = list(argv)
         self._limits = limits
         self._cwd = cwd
@@ -106,7 +108,7 @@ class Keeper:
                 failure = self._watch(process, began)
             finally:
                 code, cpu_seconds, peak_bytes = _bury(process)
-            usage = Usage(cpu_seconds, peak_bytes, time.monotonic() - began)
+            usage = self.usage = Usage(cpu_seconds, peak_bytes, time.monotonic() - began)
             not_started = os.read(status_read, 4096)
         finally:
             os.close(status_read)

@@ -29,6 +29,7 @@ from infra.sandbox.errors import (
 )
 from infra.sandbox.keeper import POLL_SECONDS, fault_of
 from infra.sandbox.limits import FRAME_BYTES_MAX, Limits, Usage
+from infra.sandbox.telling import telling_of
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS_MAX = 60
@@ -112,15 +113,22 @@ class Zygote:
             MediaRejected: as the function raised it.
             ChildFailed: one of its kinds; see `infra.sandbox.errors`.
         """
-        try:
-            return self._run_once(function, argument, limits, cancel, on_usage)
-        except _ZygoteGone:
-            # Somebody killed it, or the machine did: jobs are repeatable, so once more.
-            pass
-        try:
-            return self._run_once(function, argument, limits, cancel, on_usage)
-        except _ZygoteGone:
-            raise ChildLost("the process that starts decoders died twice") from None
+        with telling_of(function) as run:
+
+            def note(usage: Usage) -> None:
+                run.usage = usage
+                if on_usage is not None:
+                    on_usage(usage)
+
+            try:
+                return self._run_once(function, argument, limits, cancel, note)
+            except _ZygoteGone:
+                # Somebody killed it, or the machine did: jobs are repeatable, so once more.
+                pass
+            try:
+                return self._run_once(function, argument, limits, cancel, note)
+            except _ZygoteGone:
+                raise ChildLost("the process that starts decoders died twice") from None
 
     def _run_once(
         self,

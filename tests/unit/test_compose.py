@@ -22,7 +22,7 @@ ONE_SHOT = {"temporal-schema", "temporal-namespace", "prepare"}
 
 def test_every_variable_of_our_services_is_a_setting() -> None:
     workers = {f"worker-{queue.value}" for queue in Queue}
-    assert OURS.keys() == {"prepare", "api", *workers}
+    assert OURS.keys() == {"prepare", "api", "monitor", *workers}
     fields = {name.upper() for name in Settings.model_fields}
     for name, service in OURS.items():
         assert service["environment"].keys() <= fields, name

@@ -20,9 +20,11 @@ from domain.refunds import NEXT as REFUND_NEXT
 from domain.refunds import RefundState
 from domain.stripe_calls import CallState
 from domain.stripe_events import POLLED, POLLED_OF_ACCOUNTS, EventState, ParkedBecause
+from infra.metrics.measures import MEASURES
 from infra.models import Base
 from infra.settings import Settings
 from infra.stripe.calls import API_VERSION
+from ops.monitor.gauges import GAUGES
 from tests.harness.pages import (
     ACCOUNTS,
     API,
@@ -201,6 +203,20 @@ def test_budgets_are_those_of_the_policies() -> None:
         beat = policy.heartbeat
         assert silence == (f"{beat.total_seconds():g} s" if beat else "–"), step
         assert most == f"{policy.start_to_close / timedelta(minutes=1):g} min", step
+
+
+def test_every_metric_of_ours_is_explained() -> None:
+    measures = {each.name: list(each.labels) for each in MEASURES}
+    gauges = {each.name: list(each.labels) for each in GAUGES}
+    requests = {
+        "fansworld_http_requests_total": ["method", "route", "status"],
+        "fansworld_http_request_seconds": ["method", "route"],
+    }
+    table = OPERATIONS.table("metric")
+    explained = {name: cells[1].split(", ") for name, cells in table.items()}
+    assert explained == {
+        name: labels or ["–"] for name, labels in {**measures, **gauges, **requests}.items()
+    }
 
 
 def test_every_queue_is_explained() -> None:
