@@ -61,6 +61,8 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "tests": (
         Need("chromium", _has_program("chromium", "chromium-browser", "google-chrome")),
         Need("curl", _has_program("curl")),
+        # For promtool, which tries the alert rules.
+        Need("prometheus", _has_program("promtool")),
         *_NPM,
     ),
     "bench": _NPM,

@@ -118,8 +118,8 @@ def parked_events(session: Session) -> dict[str, int]:
 def imbalances_minor(session: Session) -> dict[str, int]:
     """The sum of all balances, by currency: 0, or the ledger is broken."""
     found = session.execute(
-        select(LedgerAccount.currency, func.sum(AccountBalance.posted_minor))
-        .join(AccountBalance, AccountBalance.account_id == LedgerAccount.id)
+        select(LedgerAccount.currency, func.coalesce(func.sum(AccountBalance.posted_minor), 0))
+        .outerjoin(AccountBalance, AccountBalance.account_id == LedgerAccount.id)
         .group_by(LedgerAccount.currency)
     )
     return {currency: int(total) for currency, total in found}

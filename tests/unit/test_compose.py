@@ -41,6 +41,8 @@ def test_no_secret_has_a_default() -> None:
 def test_no_secret_is_written_out() -> None:
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
+            if variable.startswith("GF_AUTH_"):  # Switches of Grafana's.
+                continue
             if re.search(r"(^|_)(KEYS?|KEY_ID|SECRET|PASSWORD|PWD|AUTH)(_|$)", variable):
                 assert str(value).startswith("${"), f"{name}: {variable}"
 
@@ -48,6 +50,17 @@ def test_no_secret_is_written_out() -> None:
 def test_every_queue_has_a_pool_of_workers() -> None:
     commands = [each["command"] for each in OURS.values() if "worker.py" in each["command"]]
     assert {command[-1] for command in commands} == {queue.value for queue in Queue}
+
+
+def test_what_watches_is_for_operators_of_this_machine_only() -> None:
+    for name in ("prometheus", "grafana", "temporal-ui"):
+        assert all(port.startswith("127.0.0.1:") for port in SERVICES[name]["ports"]), name
+    grafana = SERVICES["grafana"]["environment"]
+    assert grafana["GF_SECURITY_ADMIN_PASSWORD"].startswith("${GRAFANA_PASSWORD:?")
+    assert grafana["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+    for folder in ("provisioning", "dashboards"):
+        mounts = [m for m in SERVICES["grafana"]["volumes"] if f"grafana/{folder}:" in m]
+        assert len(mounts) == 1, folder
 
 
 def test_start_order_waits_for_what_can_tell_that_it_is_well() -> None:

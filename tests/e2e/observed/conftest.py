@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+import socketserver
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from urllib.request import urlopen
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
+from temporalio.client import Client
 
 from devstack.databases import empty_tables
+from domain.ids import ingest_workflow_id
+from domain.ledger.accounts import AccountKind, OwnerType
+from domain.stripe_events import EventState, ParkedBecause
 from infra.antivirus import Antivirus
+from infra.db import transaction
+from infra.ids import new_id
 from infra.metrics.serving import runtime_with_metrics
+from infra.models import LedgerAccount, Reconciliation, StripeEvent
 from infra.storage import Storage
 from infra.temporal import connect
 from ops.monitor import asking
@@ -48,13 +59,18 @@ class Observed:
     scraped: Scraped
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def observed(
     stack_environment: dict[str, str], storage: Storage, worker_engine: Engine
 ) -> Iterator[Observed]:
     address = f"127.0.0.1:{_free_port()}"
     with deployed(
-        stack_environment, name="observed", storage=storage, engine=worker_engine
+        stack_environment,
+        name="observed",
+        storage=storage,
+        engine=worker_engine,
+        CLAMD_STREAM_BYTES_MAX="4000",
+        SCAN_OVER_LIMIT_POLICY="block",
     ) as platform:
         runtime = runtime_with_metrics(address)
         platform.temporal = platform.loop.run(connect(platform.settings, runtime=runtime))
@@ -63,12 +79,19 @@ def observed(
             media_id = creator.upload(pictures.flat(120))
             creator.ready(media_id)
             platform.until_run_over(media_id)
+            _plant(worker_engine)
+            # Larger than the scanner takes here, so an operator has to decide.
+            stuck = ingest_workflow_id(creator.upload(pictures.letter()))
+            platform.ask(lambda client: _listed(client, stuck))
+            with _dated_clamd() as clamd_address:
+                monitored = _parsed(_monitored(platform, clamd_address))
             scraped = Scraped(
                 api=_parsed(_fetched(f"{platform.api.url}/metrics")),
                 worker=_parsed(_fetched(f"http://{address}/metrics")),
-                monitor=_parsed(_monitored(platform)),
+                monitor=monitored,
             )
             yield Observed(platform, media_id, scraped)
+            platform.ask(lambda client: client.get_workflow_handle(stuck).terminate())
     empty_tables(worker_engine)
 
 
@@ -78,7 +101,70 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _monitored(platform: Platform) -> str:
+def _plant(engine: Engine) -> None:
+    """Rows that the monitor tells of, and that no upload makes."""
+    now = datetime.now(UTC)
+    with transaction(engine) as session:
+        session.add(
+            Reconciliation(
+                id=new_id(),
+                window_start=now - timedelta(days=1),
+                window_end=now,
+                started_at=now,
+                ended_at=now,
+                sources_checked=0,
+                breaks_found=0,
+            )
+        )
+        session.add(
+            StripeEvent(
+                id="evt_nobodys",
+                type="charge.refunded",
+                object_id="ch_nobodys",
+                object_type="charge",
+                created_at=now,
+                received_at=now,
+                state=EventState.PARKED,
+                reason=ParkedBecause.NO_RUN,
+                settled_at=now,
+            )
+        )
+        session.add(
+            LedgerAccount(
+                id=new_id(),
+                owner_type=OwnerType.PLATFORM,
+                kind=AccountKind.ROUNDING,
+                currency="eur",
+                allow_negative=True,
+                allow_positive=True,
+            )
+        )
+
+
+async def _listed(client: Client, workflow_id: str) -> None:
+    """Wait until Temporal lists the run among those that wait for an operator."""
+    while not (
+        await client.count_workflows(f"{asking.WAITS} AND WorkflowId = '{workflow_id}'")
+    ).count:
+        await asyncio.sleep(0.1)
+
+
+@contextmanager
+def _dated_clamd() -> Iterator[str]:
+    """Says how old its signatures are. The stack's own has none of the dated kind."""
+
+    class Version(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(100)
+            self.wfile.write(b"ClamAV 1.4.6/27500/Sun Nov 22 09:00:00 2026\n\0")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Version) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield "{}:{}".format(*server.server_address)
+        server.shutdown()
+
+
+def _monitored(platform: Platform, clamd_address: str) -> str:
     """What `python -m ops.monitor` serves after one round."""
     latest = Latest()
     registry = CollectorRegistry()
@@ -88,7 +174,7 @@ def _monitored(platform: Platform) -> str:
         asked = asking.Platform(
             platform.engine,
             platform.temporal,
-            Antivirus(platform.settings),
+            Antivirus(platform.settings.model_copy(update={"clamd_address": clamd_address})),
             queue_prefix=platform.settings.task_queue_prefix,
         )
         parts = asked.parts().items()
@@ -104,8 +190,8 @@ def _fetched(url: str) -> str:
 
 
 def _parsed(text: str) -> dict[str, set[str]]:
+    """By hand: prometheus-client's parser gives counters another name than Prometheus does."""
     found: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            found.setdefault(sample.name, set()).update(sample.labels)
+    for name, labels in re.findall(r"^(\w+)(?:\{(.*)\})? \S+$", text, re.MULTILINE):
+        found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))
     return found

@@ -1,0 +1,72 @@
+"""The alert rules, by Prometheus' own tool: each fires where it should, and says what to do."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.harness.pages import OPERATIONS, ROOT
+
+FOLDER = ROOT / "deploy" / "prometheus"
+
+
+def rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def promtool(*arguments: str | Path) -> str:
+    done = subprocess.run(
+        ["promtool", *arguments], capture_output=True, text=True, cwd=FOLDER, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_prometheus_takes_its_configuration_and_the_rules() -> None:
+    assert f"{len(rules())} rules found" in promtool("check", "config", "prometheus.yml")
+
+
+def test_each_alert_fires_alone_and_none_where_all_is_well() -> None:
+    promtool("test", "rules", "alerts.test.yml")
+    tests = yaml.safe_load((FOLDER / "alerts.test.yml").read_text())["tests"]
+    expected = [
+        sample["labels"]
+        for test in tests
+        for asked in test["promql_expr_test"]
+        for sample in asked["exp_samples"]
+    ]
+    shown = {name for labels in expected for name in re.findall(r'alertname="(\w+)"', labels)}
+    assert shown == {rule["alert"] for rule in rules()}
+
+
+def test_each_alert_says_what_happened_and_links_to_what_to_do() -> None:
+    for rule in rules():
+        said = rule["annotations"]
+        assert said.keys() == {"summary", "description", "runbook_url"}, rule["alert"]
+        page, _, anchor = said["runbook_url"].partition("#")
+        assert ROOT / page == OPERATIONS.path
+        assert anchor == rule["alert"].lower()
+        assert anchor in OPERATIONS.anchors
+        assert rule["labels"]["severity"] in ("page", "ticket")
+
+
+def test_every_service_that_is_scraped_exists() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+    scraped: dict[str, str] = {}
+    for job in config["scrape_configs"]:
+        for found in job.get("dns_sd_configs", []):
+            scraped |= dict.fromkeys(found["names"], str(found["port"]))
+        for found in job.get("static_configs", []):
+            scraped |= dict(target.split(":") for target in found["targets"])
+    ours = {name: each["environment"] for name, each in services.items() if "build" in each}
+    del ours["prepare"]
+    assert scraped == {
+        name: str(environment.get("METRICS_PORT") or environment["API_PORT"])
+        for name, environment in ours.items()
+    }
