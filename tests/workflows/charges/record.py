@@ -126,6 +126,7 @@ BRANCHES: dict[str, Callable[[PaymentRun], Awaitable[Handle]]] = {
     "repaired": be_repaired,
     "tip-confirmed": confirm,
     "tip-declined": decline,
+    "tip-repaired": be_repaired,
     "gift-paid": be_paid,
     "gift-declined": decline,
     "gift-confirmed": confirm,
