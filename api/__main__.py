@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-import uvicorn
-
 from api.app import create_app
-from api.serving import server_config
+from api.serving import DrainingServer, server_config
 from infra.settings import SettingsError, load_settings
 from infra.telemetry import configure_logging
 
@@ -26,13 +24,14 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     configure_logging(settings)
+    app = create_app(settings)
     config = server_config(
-        create_app(settings),
+        app,
         host=settings.api_host,
         port=settings.api_port,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = DrainingServer(config, app, drain_seconds=settings.api_drain_seconds)
     with suppress(KeyboardInterrupt):  # uvicorn has shut down, and raises the signal again.
         server.run()
     return 0 if server.started else STARTUP_FAILED

@@ -107,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_parts(settings) as parts:
             app.state.parts = parts
+            app.state.is_stopping = False
             yield
 
     app = FastAPI(

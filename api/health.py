@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from anyio import to_thread
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
@@ -46,11 +46,16 @@ async def live() -> LivenessBody:
 
 
 @router.get("/readyz", operation_id="ready", responses={503: {"model": ReadinessBody}})
-async def ready(response: Response, parts: ApiParts) -> ReadinessBody:
+async def ready(request: Request, response: Response, parts: ApiParts) -> ReadinessBody:
     """Asks each part, at the same time and for two seconds at most; says which failed.
 
-    503 only without Postgres. `degraded` with 200 while Valkey, storage or Temporal is away.
+    503 only without Postgres, and of a process that was told to stop. `degraded` with 200 while
+    Valkey, storage or Temporal is away.
     """
+    if request.app.state.is_stopping:
+        response.status_code = 503
+        stopping = CheckBody(ok=False, milliseconds=0, error="it was told to stop")
+        return ReadinessBody(status="failed", checks={"process": stopping})
     asked = {
         "postgres": lambda: _ask_postgres(parts),
         "valkey": lambda: _ask_valkey(parts),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import time
 import uuid
 from http import HTTPStatus
+from types import FrameType
 from typing import Any
 
 import orjson
@@ -32,6 +35,29 @@ def server_config(app: FastAPI, **options: Any) -> uvicorn.Config:
         server_header=False,
         **options,
     )
+
+
+class DrainingServer(uvicorn.Server):
+    """Told to stop, it is not ready any more (`/readyz`), but goes on serving for a while."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, *, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._app, self._drain_seconds = app, drain_seconds
+        self._stops_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """uvicorn's handler of signals. Who is told twice, or by Ctrl-C, stops at once."""
+        if sig != signal.SIGTERM or self._stops_at is not None or not self._drain_seconds:
+            super().handle_exit(sig, frame)
+            return
+        self._app.state.is_stopping = True
+        self._stops_at = time.monotonic() + self._drain_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times a second; True ends it."""
+        if self._stops_at is not None and time.monotonic() >= self._stops_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
 
 
 class BoundedHttp(HttpToolsProtocol):

@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     # --- API -----------------------------------------------------------------------------
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65535)
+    api_drain_seconds: float = Field(default=0, ge=0)
+    """How long a process that is told to stop goes on serving while it says that it is not ready,
+    so that nobody sends to it any more when it stops listening."""
     api_public_url: str = "http://localhost:8000"
     api_body_bytes_max: int = MIB
     cors_origins: StrList = ()
