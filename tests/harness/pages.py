@@ -77,11 +77,12 @@ BUYING, EARNINGS, LEDGER, PAYMENTS, PAYOUTS, REFUNDS = (
 SUBSCRIPTIONS = Page(ROOT / "docs" / "subscriptions.md")
 MESSAGES = Page(ROOT / "docs" / "messages.md")
 BROWSER = Page(ROOT / "docs" / "browser.md")
+CONTRIBUTING = Page(ROOT / "docs" / "contributing.md")
 ERRORS = Page(ROOT / "docs" / "errors.md")
 INDEX = Page(ROOT / "docs" / "README.md")
 QUICKSTART = Page(ROOT / "docs" / "quickstart.md")
 PAGES = (
     *(README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS),
     *(BUYING, EARNINGS, PAYMENTS, PAYOUTS, POSTS, REFUNDS, SUBSCRIPTIONS, MESSAGES),
-    *(BROWSER, ERRORS, INDEX, QUICKSTART),
+    *(BROWSER, CONTRIBUTING, ERRORS, INDEX, QUICKSTART),
 )

@@ -89,8 +89,8 @@ def test_every_make_command_is_a_target(page: Page) -> None:
 
 # --- settings --------------------------------------------------------------------------------
 
-NO_SETTINGS = {"MEDIA_ID", "DIR", "ARGS", "SEED", "SEEDS", "STEPS"}
-"""Placeholders, and variables of make."""
+NO_SETTINGS = {"MEDIA_ID", "DIR", "ARGS", "SEED", "SEEDS", "STEPS", "SWEEPS", "WORKFLOWS"}
+"""Placeholders, variables of make, and names in the code."""
 
 
 @EACH_PAGE
