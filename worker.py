@@ -31,6 +31,7 @@ from activities.slices import activities_on_queues
 from domain.ids import PAYOUT_BATCH, sweep_workflow_id
 from infra.metrics.serving import runtime_with_metrics
 from infra.settings import Settings, SettingsError, load_settings
+from infra.spans import start_tracing
 from infra.telemetry import configure_logging
 from infra.temporal import connect, ensure_schedule, ensure_weekly
 from workflows.payouts.messages import BatchOrder
@@ -244,7 +245,11 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     configure_logging(settings)
-    asyncio.run(run(settings, arguments.queue))
+    stop_tracing = start_tracing(settings, service="fansworld-worker")
+    try:
+        asyncio.run(run(settings, arguments.queue))
+    finally:
+        stop_tracing()
     return 0
 
 

@@ -7,10 +7,13 @@ why not, and for which request of whom. Ids only, no payloads.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import structlog
 from temporalio import activity
+from temporalio.api.common.v1 import Payload
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -21,10 +24,11 @@ from temporalio.worker import (
 )
 
 from infra.metrics.measures import step_failures, step_seconds
+from infra.spans import RunEnd, run_ended, step_span
 from infra.telemetry import bound
 from infra.tracing import trace_from, traced
 from workflows.policies import BLOCKED, REJECTED
-from workflows.tracing import HandOnTrace
+from workflows.tracing import RUN_ENDED, HandOnTrace
 
 log = structlog.get_logger("activity")
 
@@ -38,17 +42,34 @@ class Journal(Interceptor):
     def workflow_interceptor_class(
         self, input: WorkflowInterceptorClassInput
     ) -> type[WorkflowInboundInterceptor]:
-        del input
+        input.unsafe_extern_functions[RUN_ENDED] = _tell_run_end
         return HandOnTrace
+
+
+def _tell_run_end(headers: Mapping[str, Payload], *, begun_at: datetime, **said: Any) -> None:
+    """Called by a workflow, outside of its sandbox."""
+    trace = trace_from(headers)
+    run_ended(
+        RunEnd(begun_ns=int(begun_at.timestamp() * 1e9), **said),
+        trace.traceparent if trace else None,
+    )
 
 
 class _Journalled(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         info = activity.info()
         started = time.monotonic()
+        trace = trace_from(input.headers)
         with (
-            traced(trace_from(input.headers)),
+            traced(trace),
             bound(workflow_id=info.workflow_id, run_id=info.workflow_run_id),
+            step_span(
+                info.activity_type,
+                workflow_id=str(info.workflow_id),
+                run_id=str(info.workflow_run_id),
+                attempt=info.attempt,
+                traceparent=trace.traceparent if trace else None,
+            ),
         ):
             facts: dict[str, Any] = {"step": info.activity_type, "attempt": info.attempt}
             try:

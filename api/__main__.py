@@ -8,6 +8,7 @@ from contextlib import suppress
 from api.app import create_app
 from api.serving import DrainingServer, server_config
 from infra.settings import SettingsError, load_settings
+from infra.spans import start_tracing
 from infra.telemetry import configure_logging
 
 SHUTDOWN_SECONDS = 5
@@ -24,6 +25,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     configure_logging(settings)
+    stop_tracing = start_tracing(settings, service="fansworld-api")
     app = create_app(settings)
     config = server_config(
         app,
@@ -32,8 +34,11 @@ def main() -> int:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = DrainingServer(config, app, drain_seconds=settings.api_drain_seconds)
-    with suppress(KeyboardInterrupt):  # uvicorn has shut down, and raises the signal again.
-        server.run()
+    try:
+        with suppress(KeyboardInterrupt):  # uvicorn has shut down, and raises the signal again.
+            server.run()
+    finally:
+        stop_tracing()
     return 0 if server.started else STARTUP_FAILED
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from contextlib import nullcontext
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -25,6 +26,7 @@ from api.problems import (
     problem_response,
     unforeseen_problem,
 )
+from infra.spans import name_request, request_span
 from infra.tracing import begin_trace
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -73,11 +75,21 @@ class RequestContext:
             await send(message)
 
         structlog.contextvars.clear_contextvars()
-        begin_trace(request_id, headers.get(TRACEPARENT_HEADER))
-        try:
-            await self._app(scope, receive, send_with_id)
-        finally:
-            self._record(scope, status, time.perf_counter() - begun)
+        traceparent = headers.get(TRACEPARENT_HEADER)
+        with (
+            nullcontext()
+            if scope["path"] in _QUIET_ROUTES
+            else request_span(scope["method"], request_id, traceparent)
+        ) as span:
+            begin_trace(request_id, traceparent)
+            try:
+                await self._app(scope, receive, send_with_id)
+            finally:
+                self._record(scope, status, time.perf_counter() - begun)
+                if span is not None:
+                    name_request(
+                        span, method=scope["method"], route=route_template(scope), status=status
+                    )
 
     @staticmethod
     def _record(scope: Scope, status: int, seconds: float) -> None:

@@ -26,6 +26,10 @@ class Trace:
     def trace_id(self) -> str:
         return self.traceparent.split("-")[1]
 
+    @property
+    def span_id(self) -> str:
+        return self.traceparent.split("-")[2]
+
 
 def continue_trace(given: str | None, *, new_trace_id: str, new_span_id: str) -> str:
     """`traceparent` for what a request does: in the client's trace, or in a new one.
@@ -33,10 +37,19 @@ def continue_trace(given: str | None, *, new_trace_id: str, new_span_id: str) ->
     A header that breaks the rules is as good as none (W3C Trace Context §3.2.2); of a later
     version the part that this one knows is read.
     """
-    match = _TRACEPARENT.fullmatch(given or "")
-    if match is None or not _is_valid(match):
+    found = parse_traceparent(given or "")
+    if found is None:
         return f"{_VERSION}-{new_trace_id}-{new_span_id}-{_NOT_SAMPLED}"
-    return f"{_VERSION}-{match['trace']}-{new_span_id}-{match['flags']}"
+    trace_id, _, flags = found
+    return f"{_VERSION}-{trace_id}-{new_span_id}-{flags:02x}"
+
+
+def parse_traceparent(given: str) -> tuple[str, str, int] | None:
+    """Trace id, parent's id and flags; None for what breaks the rules."""
+    match = _TRACEPARENT.fullmatch(given)
+    if match is None or not _is_valid(match):
+        return None
+    return match["trace"], match["parent"], int(match["flags"], 16)
 
 
 def _is_valid(match: re.Match[str]) -> bool:

@@ -331,6 +331,14 @@ class Settings(BaseSettings):
     in a namespace."""
     worker_build_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+$")
     """Names the code of this process, and makes runs keep to their build. None: no versions."""
+    otel_exporter_otlp_endpoint: str | None = None
+    """Base URL of a collector that takes OTLP over HTTP; without it nothing is traced."""
+    trace_sample_ratio: float = Field(default=0.1, ge=0, le=1)
+    """Of traces that are begun here; a client's own decides for itself."""
+    sentry_dsn: SecretStr | None = None
+    """Where unexpected errors go; without it nowhere but to the log."""
+    release: str | None = None
+    """Which build this is, as errors and traces name it."""
     metrics_port: int = 0
     """Prometheus port of the process; 0 switches it off."""
     sweep_interval_seconds: int = 300

@@ -15,9 +15,10 @@ from typing import Any
 import orjson
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.types import Processor
+from structlog.types import EventDict, Processor
 
 from infra.settings import Settings
+from infra.spans import current_ids
 
 _QUIET = (
     "botocore",
@@ -35,6 +36,7 @@ def configure_logging(settings: Settings) -> None:
     """Send structlog and the standard library's loggers to stdout in one form."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_span,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
@@ -61,6 +63,12 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(settings.log_level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _add_span(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """The span that is under way goes before that of the request it is for."""
+    event.update(current_ids())
+    return event
 
 
 @contextmanager

@@ -20,25 +20,29 @@ from temporalio.client import (
     SignalWorkflowInput,
     StartWorkflowInput,
     StartWorkflowUpdateInput,
+    StartWorkflowUpdateWithStartInput,
     WorkflowHandle,
     WorkflowUpdateHandle,
 )
 from temporalio.converter import PayloadConverter
 
 from domain.tracing import TRACE_HEADERS, Trace, continue_trace
+from infra.spans import current_traceparent
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 _converter = PayloadConverter.default
 
 
 def begin_trace(request_id: str, given: str | None) -> Trace:
-    """Of a request that has just come, with the `traceparent` it came with."""
-    traceparent = continue_trace(
+    """Of a request that has just come, with the `traceparent` it came with; or of its span."""
+    traceparent = current_traceparent() or continue_trace(
         given, new_trace_id=os.urandom(16).hex(), new_span_id=os.urandom(8).hex()
     )
     trace = Trace(request_id, traceparent)
     _current.set(trace)
-    structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=trace.trace_id)
+    structlog.contextvars.bind_contextvars(
+        request_id=request_id, trace_id=trace.trace_id, span_id=trace.span_id
+    )
     return trace
 
 
@@ -46,7 +50,13 @@ def begin_trace(request_id: str, given: str | None) -> Trace:
 def traced(trace: Trace | None) -> Iterator[None]:
     """What is done and logged inside is done for that request; for None, for no request."""
     token = _current.set(trace)
-    ids = {} if trace is None else {"request_id": trace.request_id, "trace_id": trace.trace_id}
+    ids: dict[str, str] = {}
+    if trace is not None:
+        ids = {
+            "request_id": trace.request_id,
+            "trace_id": trace.trace_id,
+            "span_id": trace.span_id,
+        }
     try:
         with structlog.contextvars.bound_contextvars(**ids):
             yield
@@ -68,7 +78,8 @@ def _with_trace(headers: Mapping[str, Payload]) -> Mapping[str, Payload]:
     trace = _current.get()
     if trace is None:
         return headers
-    values = (trace.request_id, trace.traceparent)
+    # A step that starts a run is its parent, where steps have spans.
+    values = (trace.request_id, current_traceparent() or trace.traceparent)
     named = zip(TRACE_HEADERS, values, strict=True)
     return {**headers, **{name: _converter.to_payload(value) for name, value in named}}
 
@@ -94,3 +105,10 @@ class _Carrying(OutboundInterceptor):
     ) -> WorkflowUpdateHandle[Any]:
         input.headers = _with_trace(input.headers)
         return await super().start_workflow_update(input)
+
+    async def start_update_with_start_workflow(
+        self, input: StartWorkflowUpdateWithStartInput
+    ) -> WorkflowUpdateHandle[Any]:
+        for each in (input.start_workflow_input, input.update_workflow_input):
+            each.headers = _with_trace(each.headers)
+        return await super().start_update_with_start_workflow(input)

@@ -1,12 +1,15 @@
-"""Hands the request that a run was started for on to its activities and children."""
+"""Hands the request that a run was started for on to its activities and children, and tells of a
+run's end, where somebody wants to know."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
+from temporalio.exceptions import FailureError
 from temporalio.worker import (
     ContinueAsNewInput,
     ExecuteWorkflowInput,
@@ -15,8 +18,12 @@ from temporalio.worker import (
     WorkflowInboundInterceptor,
     WorkflowOutboundInterceptor,
 )
+from temporalio.workflow import ContinueAsNewError
 
 from domain.tracing import TRACE_HEADERS
+
+RUN_ENDED = "fansworld_run_ended"
+"""Name of the function outside of the sandbox that is told."""
 
 
 class HandOnTrace(WorkflowInboundInterceptor):
@@ -30,7 +37,37 @@ class HandOnTrace(WorkflowInboundInterceptor):
         self._carried.update(
             (name, input.headers[name]) for name in TRACE_HEADERS if name in input.headers
         )
-        return await super().execute_workflow(input)
+        try:
+            result = await super().execute_workflow(input)
+        except FailureError:
+            self._tell_end("failed")
+            raise
+        except ContinueAsNewError:
+            self._tell_end("continued")
+            raise
+        except asyncio.CancelledError:
+            # A run that the worker only puts out of its memory comes by here as well.
+            if workflow.cancellation_reason() is not None:
+                self._tell_end("cancelled")
+            raise
+        self._tell_end("done")
+        return result
+
+    def _tell_end(self, outcome: str) -> None:
+        """Once: not when the run is replayed. Leaves no trace in its history."""
+        tell = workflow.extern_functions().get(RUN_ENDED)
+        if tell is None or workflow.unsafe.is_replaying():
+            return
+        info = workflow.info()
+        tell(
+            self._carried,
+            workflow=info.workflow_type,
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+            parent_run_id=info.parent.run_id if info.parent else None,
+            begun_at=info.start_time,
+            outcome=outcome,
+        )
 
 
 class _HandingOn(WorkflowOutboundInterceptor):

@@ -26,6 +26,24 @@ class Parent:
         return [await what_is_bound(), await workflow.execute_child_workflow(Child.run)]
 
 
+@workflow.defn
+class Asked:
+    """Begun by the question that it answers."""
+
+    def __init__(self) -> None:
+        self._found: Bound | None = None
+
+    @workflow.run
+    async def run(self) -> None:
+        self._found = await what_is_bound()
+
+    @workflow.update
+    async def answer(self) -> Bound:
+        await workflow.wait_condition(lambda: self._found is not None)
+        assert self._found is not None
+        return self._found
+
+
 async def what_is_bound() -> Bound:
     bound: Bound = await workflow.execute_activity(
         "what_is_bound", start_to_close_timeout=SECONDS, result_type=dict[str, str]

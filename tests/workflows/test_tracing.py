@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import structlog
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from activities.journal import Journal
+from infra.spans import start_tracing
 from infra.tracing import CarryTrace, begin_trace, trace_from, traced
-from tests.workflows.carriers import Child, Parent
+from tests.harness.collector import collecting
+from tests.workflows.carriers import Asked, Child, Parent
+from tests.workflows.configured import settings_of
 from workflows.runner import workflow_runner
 
 QUEUE = "tracing"
@@ -57,3 +61,57 @@ async def test_a_run_that_no_request_started_names_none(dev_server_address: str)
     structlog.contextvars.clear_contextvars()
     with traced(None):
         assert await started(dev_server_address, "untraced") == [{}, {}]
+
+
+async def test_a_run_that_is_begun_by_an_update_knows_the_request_too(
+    dev_server_address: str,
+) -> None:
+    client = await Client.connect(
+        dev_server_address, data_converter=pydantic_data_converter, interceptors=[CarryTrace()]
+    )
+    async with Worker(
+        client,
+        task_queue=QUEUE,
+        workflows=[Asked],
+        activities=[what_is_bound],
+        workflow_runner=workflow_runner(),
+        interceptors=[Journal()],
+    ):
+        with traced(None):
+            begin_trace("request-0003", f"00-{TRACE_ID}-00f067aa0ba902b7-01")
+            found = await client.execute_update_with_start_workflow(
+                Asked.answer,
+                start_workflow_operation=WithStartWorkflowOperation(
+                    Asked.run,
+                    id="asked",
+                    task_queue=QUEUE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                ),
+            )
+    assert found == {"request_id": "request-0003", "trace_id": TRACE_ID}
+
+
+async def test_spans_of_runs_hang_together_by_their_ids_alone(dev_server_address: str) -> None:
+    with collecting() as collector, traced(None):
+        begin_trace("request-0002", f"00-{TRACE_ID}-00f067aa0ba902b7-01")
+        settings = settings_of(otel_exporter_otlp_endpoint=collector.url, trace_sample_ratio=1.0)
+        stop_tracing = start_tracing(settings, service="test")
+        try:
+            await started(dev_server_address, "spanned")
+        finally:
+            stop_tracing()
+    assert {span.trace_id for span in collector.spans} == {TRACE_ID}
+    by_id = {span.span_id: span for span in collector.spans}
+    assert len(by_id) == len(collector.spans)
+    above = {
+        (span.name, by_id[span.parent_id].name if span.parent_id in by_id else "request")
+        for span in collector.spans
+    }
+    assert above == {
+        ("Parent", "request"),
+        ("Child", "Parent"),
+        ("what_is_bound", "Parent"),
+        ("what_is_bound", "Child"),
+    }
+    outcomes = {span.facts["fansworld.outcome"] for span in by_id.values() if span.name == "Parent"}
+    assert outcomes == {"continued", "done"}

@@ -9,7 +9,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.request import urlopen
 
@@ -27,12 +27,17 @@ from infra.db import transaction
 from infra.ids import new_id
 from infra.metrics.serving import runtime_with_metrics
 from infra.models import LedgerAccount, Reconciliation, StripeEvent
+from infra.spans import start_tracing
 from infra.storage import Storage
 from infra.temporal import connect
 from ops.monitor import asking
 from ops.monitor.gauges import Latest
 from tests.e2e.media import pictures
 from tests.e2e.media.platform import Platform, deployed
+from tests.harness.collector import Collector, collecting
+
+HANDLE = "ida.is-watched"
+FILE_NAME = "ida-at-the-lake.png"
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Observed:
     platform: Platform
     media_id: str
     scraped: Scraped
+    collector: Collector
+    """Holds every span of it."""
 
 
 @pytest.fixture(scope="module")
@@ -64,19 +71,25 @@ def observed(
     stack_environment: dict[str, str], storage: Storage, worker_engine: Engine
 ) -> Iterator[Observed]:
     address = f"127.0.0.1:{_free_port()}"
-    with deployed(
-        stack_environment,
-        name="observed",
-        storage=storage,
-        engine=worker_engine,
-        CLAMD_STREAM_BYTES_MAX="4000",
-        SCAN_OVER_LIMIT_POLICY="block",
-    ) as platform:
+    with (
+        collecting() as collector,
+        deployed(
+            stack_environment,
+            name="observed",
+            storage=storage,
+            engine=worker_engine,
+            CLAMD_STREAM_BYTES_MAX="4000",
+            SCAN_OVER_LIMIT_POLICY="block",
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+            TRACE_SAMPLE_RATIO="1",
+        ) as platform,
+    ):
+        stop_tracing = start_tracing(platform.settings, service="fansworld")
         runtime = runtime_with_metrics(address)
         platform.temporal = platform.loop.run(connect(platform.settings, runtime=runtime))
         with platform.working():
-            creator = platform.creator("ida.is-watched")
-            media_id = creator.upload(pictures.flat(120))
+            creator = platform.creator(HANDLE)
+            media_id = creator.upload(replace(pictures.flat(120), name=FILE_NAME))
             creator.ready(media_id)
             platform.until_run_over(media_id)
             _plant(worker_engine)
@@ -90,8 +103,9 @@ def observed(
                 worker=_parsed(_fetched(f"http://{address}/metrics")),
                 monitor=monitored,
             )
-            yield Observed(platform, media_id, scraped)
             platform.ask(lambda client: client.get_workflow_handle(stuck).terminate())
+        stop_tracing()
+        yield Observed(platform, media_id, scraped, collector)
     empty_tables(worker_engine)
 
 
