@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
+from devstack.part import Part
 from devstack.stack import Stack
 
 UNDER_WAY = ("starting", "checking")
@@ -23,15 +24,18 @@ def running_stack(
     *,
     with_apps: bool = True,
     environ: Mapping[str, str] | None = None,
+    apps: Sequence[Part] | None = None,
 ) -> Iterator[tuple[Stack, dict[str, str]]]:
     """The stack of a run directory, with its environment.
 
     What `make up` has left running is used and left running; what had to be started is
-    stopped at the end, whatever happens in between. `environ` goes before the process' own.
+    stopped at the end, whatever happens in between. `environ` goes before the process' own; `apps`
+    are our own processes where they are not those of `devstack/apps.py`.
     """
     signal.signal(signal.SIGTERM, _leave)
     report = _reporter(console)
-    stack = Stack(run_dir, environ={"WORKER_MEDIA_SLOTS": "1", **os.environ, **(environ or {})})
+    environ = {"WORKER_MEDIA_SLOTS": "1", **os.environ, **(environ or {})}
+    stack = Stack(run_dir, environ=environ, apps=apps)
     try:
         with console.status("starting the stack …"):
             stack.start(report=report)

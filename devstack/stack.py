@@ -6,7 +6,9 @@ A stack that was interrupted, even by kill -9, is taken over or tidied up by the
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -14,14 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from devstack.apps import APP_NAMES, make_apps
+from devstack.apps import make_apps
 from devstack.clamd import Clamd
 from devstack.keys import SETTINGS_KEYS
 from devstack.launching import ROOT, Cancelled, Launcher
 from devstack.mail import Mail
 from devstack.part import Part, PartFailed, Place
 from devstack.postgres import Postgres
-from devstack.processes import end, end_marked, is_alive, kill
+from devstack.processes import end, end_marked, is_alive, kill, marked
 from devstack.rundir import RunDir
 from devstack.s3 import S3
 from devstack.stripe.part import Stripe
@@ -83,6 +85,7 @@ class Stack:
         environ: Mapping[str, str] | None = None,
         ports: Mapping[str, int] | None = None,
         durable: bool = True,
+        apps: Sequence[Part] | None = None,
     ) -> None:
         """Nothing is done yet.
 
@@ -90,6 +93,7 @@ class Stack:
             environ: what is given; a part whose first setting it holds is not started.
             ports: fixed ports by use (`{"postgres": 5432}`); others are chosen and remembered.
             durable: False spares the waiting for the disk.
+            apps: our own processes; None: those of `devstack/apps.py`.
         """
         self.given = dict(os.environ if environ is None else environ)
         self.environment: dict[str, str] = {}
@@ -100,6 +104,7 @@ class Stack:
         self._run_dir = RunDir(run_dir, fixed_ports=fixed_ports)
         self._parts = {part.name: part for part in parts}
         self._durable = durable
+        self._apps = {app.name: app for app in (make_apps() if apps is None else apps)}
         self._started: set[str] = set()
 
     @property
@@ -123,15 +128,18 @@ class Stack:
         return dict(self.environment)
 
     def start_apps(
-        self, names: Sequence[str] = APP_NAMES, *, report: Report | None = None
+        self, names: Sequence[str] | None = None, *, report: Report | None = None
     ) -> dict[str, str]:
         """Start the API and the workers on the parts that `start()` has brought up.
+
+        Args:
+            names: only these of them.
 
         Raises:
             StackFailed: as `start()`; the parts go on running.
         """
         with self._run_dir.lock():
-            apps = [app for app in make_apps() if app.name in names]
+            apps = [app for app in self._apps.values() if names is None or app.name in names]
             self.environment |= self._start_together(apps, report)
         return dict(self.environment)
 
@@ -180,13 +188,13 @@ class Stack:
         """
         known = {part.name: part for part in PARTS} | self._parts
         with self._run_dir.lock():
-            running = self._end_all([*make_apps(), *known.values()])
+            running = self._end_all([*self._apps.values(), *known.values()])
         self._started.clear()
         return running
 
     def stop_started(self) -> list[str]:
         """End what this object has started, and nothing else."""
-        parts = [*make_apps(), *self._parts.values()]
+        parts = [*self._apps.values(), *self._parts.values()]
         with self._run_dir.lock():
             running = self._end_all([part for part in parts if part.name in self._started])
         self._started.clear()
@@ -194,8 +202,8 @@ class Stack:
 
     def _end_all(self, parts: Sequence[Part]) -> list[str]:
         """Apps first, then what they stand on; within each, all at the same time."""
-        apps = [part for part in parts if part.name in APP_NAMES]
-        others = [part for part in parts if part.name not in APP_NAMES]
+        apps = [part for part in parts if part.name in self._apps]
+        others = [part for part in parts if part.name not in self._apps]
         running: list[str] = []
         for layer in (apps, others):
             if layer:
@@ -229,6 +237,24 @@ class Stack:
         kill(record)
         return record.pid
 
+    def end(self, name: str) -> None:
+        """End one part as its operator would, and forget it."""
+        part = (self._apps | self._parts)[name]
+        with self._run_dir.lock():
+            self._end(part)
+
+    def send_signal(self, name: str, number: signal.Signals) -> int:
+        """Send a signal to a part and all its children: SIGSTOP, SIGCONT.
+
+        Returns:
+            How many processes got it.
+        """
+        pids = marked(self._run_dir.mark(name))
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return len(pids)
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -245,7 +271,7 @@ class Stack:
 
     def status(self) -> list[PartStatus]:
         """What is running now, as the run directory and the process table tell it."""
-        return [self._status_of(part) for part in (*self._parts.values(), *make_apps())]
+        return [self._status_of(part) for part in (*self._parts.values(), *self._apps.values())]
 
     def _status_of(self, part: Part) -> PartStatus:
         if self._is_given(part):
@@ -260,7 +286,7 @@ class Stack:
     def current_environment(self) -> dict[str, str]:
         """The variables of the parts that run now, for a process that did not start them."""
         found = self._own_settings()
-        for part in (*self._parts.values(), *make_apps()):
+        for part in (*self._parts.values(), *self._apps.values()):
             record = self._run_dir.live_record(part.name)
             if self._is_given(part):
                 found |= {name: self.given[name] for name in part.settings if name in self.given}

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from devstack.rules.broken import Break
 from simulation.shrinking import shrink
-from simulation.worlds import Break, Scene, Step, World
+from simulation.worlds import Scene, Step, World
 
 CRASHED = "nothing crashes"
 """The rule that an exception breaks, with its type."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
+from devstack.rules.broken import Break
+
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 
@@ -26,15 +28,6 @@ class Step:
             for name, value in self.data.items()
         )
         return f"{self.act} {words}".rstrip()
-
-
-@dataclass(frozen=True)
-class Break:
-    """A rule that does not hold."""
-
-    rule: str
-    """Its name. A history is shrunk to one that breaks the same rule."""
-    facts: str
 
 
 class World(Protocol):

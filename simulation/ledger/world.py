@@ -13,6 +13,8 @@ from typing import cast
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from devstack.rules.broken import Break
+from devstack.rules.ledger import broken_rules, held_for_us
 from domain.accounts import Role
 from domain.errors import FansworldError
 from domain.ids import derived_id
@@ -22,8 +24,7 @@ from domain.ledger.postings import EarningDefaults, SaleFacts, SaleSource
 from infra.db import transaction
 from infra.models import Creator, User
 from infra.queries import ledger
-from simulation.rules import broken_rules, held_for_us
-from simulation.worlds import Break, Json, Step
+from simulation.worlds import Json, Step
 
 BEGAN = datetime(2030, 1, 31, 12, tzinfo=UTC)
 CURRENCIES = ("USD", "JPY")

@@ -3,121 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 from temporalio.api.failure.v1 import Failure
 from temporalio.client import WorkflowExecutionStatus
 
+from devstack.rules import periods
+from devstack.rules.broken import Break, broken_among, listed
+from devstack.rules.ledger import broken_rules, held_for_us, posted_by_source
+from devstack.rules.purchases import BOUGHT, ENDED
 from devstack.stripe.core import LocalStripe
 from devstack.stripe.errors import Obj
 from domain.ids import refund_workflow_id
 from infra.db import transaction
-from simulation.money import period_rules
 from simulation.money.parts import Parts
-from simulation.rules import broken_rules, held_for_us, posted_by_source
 from simulation.temporal import Run
-from simulation.worlds import Break
 from workflows.attributes import NEEDS_ATTENTION
 
 MADE_ONCE = ("payment_intent", "refund", "transfer", "payout")
 """What is made at Stripe for one row of ours, by `metadata.op_id`."""
 
-GIVEN_BACK = """(c.refunded_minor >= c.amount_minor OR EXISTS (
-    SELECT 1 FROM disputes d WHERE d.charge_id = c.id AND d.state = 'lost'))"""
-
-OF_PURCHASE = """u.fan_id = e.fan_id AND u.creator_id = e.creator_id
-    AND (u.post_id, u.message_id) IS NOT DISTINCT FROM (e.post_id, e.message_id)"""
-"""A right is on what was bought, be that a post or a message, and on nothing else."""
-
-BOUGHT: dict[str, str] = {
-    "a right that was bought is paid for, and the money was not given back": f"""
-        SELECT e.id, e.fan_id, e.post_id, e.message_id FROM entitlements e
-        WHERE e.source = 'unlock' AND e.revoked_at IS NULL AND NOT EXISTS (
-            SELECT 1 FROM unlocks u JOIN charges c ON c.subject_id = u.id
-            WHERE {OF_PURCHASE} AND c.state = 'paid' AND NOT {GIVEN_BACK})
-    """,
-    # A refund that the bank sends back ends the purchase all the same: a person sees to it.
-    "what is paid for is had, unless it has ended": f"""
-        SELECT c.id, u.id, u.state FROM charges c JOIN unlocks u ON u.id = c.subject_id
-        WHERE c.state = 'paid' AND NOT {GIVEN_BACK} AND u.state NOT IN ('refunding', 'ended')
-          AND NOT EXISTS (
-            SELECT 1 FROM entitlements e WHERE {OF_PURCHASE} AND e.revoked_at IS NULL)
-    """,
-    "nobody pays twice for one thing": f"""
-        SELECT u.fan_id, u.post_id, u.message_id, count(*)
-        FROM charges c JOIN unlocks u ON u.id = c.subject_id
-        WHERE c.state = 'paid' AND u.state <> 'ended' AND NOT {GIVEN_BACK}
-        GROUP BY u.fan_id, u.post_id, u.message_id HAVING count(*) > 1
-    """,
-    "a right that nobody pays for was given": """
-        SELECT e.id, e.fan_id, e.source FROM entitlements e
-        WHERE e.source NOT IN ('unlock', 'subscription') AND e.revoked_at IS NULL AND NOT EXISTS (
-            SELECT 1 FROM gifts g WHERE g.entitlement_id = e.id AND g.recipient_id = e.fan_id)
-    """,
-    "every paid charge is posted once": """
-        SELECT c.id, count(j.id) FROM charges c
-        LEFT JOIN journals j ON j.charge_id = c.id AND j.kind = 'sale'
-        WHERE c.state = 'paid' GROUP BY c.id HAVING count(j.id) <> 1
-    """,
-}
-
-ENDED: dict[str, str] = {
-    "no charge is left open": """
-        SELECT id, kind, state FROM charges WHERE state NOT IN ('paid', 'declined', 'canceled')
-    """,
-    "no unlock is left spinning": """
-        SELECT u.id, u.state FROM unlocks u WHERE u.state NOT IN
-            ('unlocked', 'declined', 'canceled', 'ended')
-        AND NOT EXISTS (SELECT FROM charges c
-            WHERE c.subject_id = u.id AND c.disputed_at IS NOT NULL)
-    """,
-    "no payout is left without an end or a person": """
-        SELECT id, state, reason FROM payouts WHERE state NOT IN
-            ('review', 'needs_ops', 'paid', 'settled', 'returned', 'released')
-    """,
-    "no refund is left open": """
-        SELECT id, state FROM refunds WHERE state NOT IN
-            ('succeeded', 'failed', 'refused')
-    """,
-    "no tip is left spinning": """
-        SELECT id, state FROM tips WHERE state IN ('charging', 'requires_action', 'processing')
-    """,
-}
-
 
 def always_broken(parts: Parts) -> list[Break]:
     with transaction(parts.engine) as session:
-        broken = broken_rules(session) + _rows(session, BOUGHT | period_rules.BOUGHT)
+        broken = broken_rules(session) + broken_among(session, BOUGHT | periods.BOUGHT)
         broken += _doubled(parts.way.stripe)
         broken += _ahead(posted_by_source(session), parts.way.stripe)
-        twice = period_rules.charged_twice(session, parts.way.stripe)
-        broken += [Break("nothing is charged twice", _listed(twice))] if twice else []
+        twice = periods.charged_twice(session, parts.way.stripe)
+        broken += [Break("nothing is charged twice", listed(twice))] if twice else []
     return broken + _failed_runs(parts)
 
 
 def settled_broken(parts: Parts) -> list[Break]:
     with transaction(parts.engine) as session:
-        broken = _rows(session, ENDED | period_rules.SETTLED)
-        unknown = period_rules.unknown_cards(session, parts.way.stripe)
-        broken += [Break("Stripe keeps the cards that fans see", _listed(unknown))] * bool(unknown)
+        broken = broken_among(session, ENDED | periods.SETTLED)
+        unknown = periods.unknown_cards(session, parts.way.stripe)
+        broken += [Break("Stripe keeps the cards that fans see", listed(unknown))] * bool(unknown)
         broken += _differing(held_for_us(session), parts.way.stripe)
     return broken + _waiting_runs(parts)
-
-
-def _rows(session: Session, rules: dict[str, str]) -> list[Break]:
-    found = []
-    for rule, query in rules.items():
-        rows = session.execute(text(query)).all()
-        if rows:
-            found.append(Break(rule, _listed(tuple(row) for row in rows)))
-    return found
-
-
-def _listed(rows: Iterable[Any]) -> str:
-    return "\n".join(str(row) for row in list(rows)[:5])
 
 
 def _doubled(stripe: LocalStripe) -> list[Break]:

@@ -15,6 +15,7 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from devstack.rules.broken import Break
 from devstack.stripe.webhooks import Delivery
 from domain.errors import FansworldError
 from domain.ids import sweep_workflow_id, uuid7_from
@@ -33,7 +34,7 @@ from simulation.money.stripe import FAULTS
 from simulation.money.subscribing import next_due
 from simulation.money.webhooks import hear, unheard
 from simulation.temporal import Death, Lost
-from simulation.worlds import Break, Json, Step
+from simulation.worlds import Json, Step
 from workflows.attention import OperatorChoice
 from workflows.operated import Operated
 from workflows.queues import Queue, queue_name

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from random import Random
 
-from simulation.worlds import Break, Scene, Step, World
+from devstack.rules.broken import Break
+from simulation.worlds import Scene, Step, World
 
 
 class ToyWorld:

@@ -1,4 +1,4 @@
-"""What holds for the ledger, said once more in other words than those of the code that keeps it."""
+"""What holds for the ledger."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from devstack.rules.broken import Break, broken_among
 from infra.queries import ledger
-from simulation.worlds import Break
 
 ALWAYS: Mapping[str, str] = {
     "every journal sums to zero": """
@@ -67,11 +67,7 @@ ALWAYS: Mapping[str, str] = {
 def broken_rules(session: Session) -> list[Break]:
     """Of the ledger, whatever is under way: its own proof, and ours."""
     found = [Break(each.rule, f"{each.subject}: {each.detail}") for each in ledger.verify(session)]
-    for rule, query in ALWAYS.items():
-        rows = session.execute(text(query)).all()
-        if rows:
-            found.append(Break(rule, "\n".join(str(tuple(row)) for row in rows[:5])))
-    return found
+    return found + broken_among(session, ALWAYS)
 
 
 def held_for_us(session: Session) -> dict[str, int]:

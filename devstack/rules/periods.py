@@ -10,6 +10,7 @@ from collections import defaultdict
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from devstack.rules.purchases import GIVEN_BACK
 from devstack.stripe.core import LocalStripe
 from domain.subscriptions.rules import Rules
 from domain.subscriptions.states import RENEWAL_SLACK
@@ -22,8 +23,6 @@ APART_DAYS = 28 - Rules().grace.days - 1
 the grace within which a renewal counts from the end of the period before it, and the day within
 which a payment is confirmed."""
 
-GIVEN_BACK = """(c.refunded_minor >= c.amount_minor OR EXISTS (
-    SELECT 1 FROM disputes d WHERE d.charge_id = c.id AND d.state = 'lost'))"""
 PAYS_FOR = "c.subject_id = s.id AND c.step = 'period:' || s.period_index AND c.state = 'paid'"
 HAD = "e.revoked_at IS NULL AND e.starts_at <= now() AND e.expires_at > now()"
 ENDED = "('canceled', 'expired')"
