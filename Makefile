@@ -68,7 +68,7 @@ corpus: install ## Ingest every file of a folder: make corpus DIR=path
 
 # --- the proofs --------------------------------------------------------------------------
 
-.PHONY: test simulate bench
+.PHONY: test simulate chaos bench
 test: install ## Run every test (ARGS="tests/unit -k name" for some)
 	@$(PYTHON) devstack/install.py tests
 	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
@@ -76,6 +76,9 @@ test: install ## Run every test (ARGS="tests/unit -k name" for some)
 simulate: install ## Play money under seeded chance (SEEDS=200 STEPS=150, or SEED=n for one)
 	@$(PY) -m simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(STEPS),--steps $(STEPS)) $(if $(WORLD),--world $(WORLD)) $(ARGS)
+
+chaos: install ## Break each part under work of every kind (ARGS="--fault kill-postgres" for one)
+	@$(PY) -m chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: install ## Measure media, reads and unlocks against their peers, as ratios
 	@$(PYTHON) devstack/install.py bench

@@ -58,6 +58,10 @@ class FileToSend:
     content: bytes
     content_type: str
 
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
     @classmethod
     def read(cls, path: Path) -> FileToSend:
         return cls(path.name, path.read_bytes(), type_by_name(path.name))
@@ -72,10 +76,10 @@ def type_by_name(name: str) -> str:
 class ApiClient:
     """One person's view of the API."""
 
-    def __init__(self, base_url: str, token: str | None) -> None:
+    def __init__(self, base_url: str, token: str | None, *, timeout_seconds: float = 60) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self._api = httpx2.AsyncClient(
-            base_url=f"{base_url}/api/v1", headers=headers, timeout=60, trust_env=False
+            base_url=f"{base_url}/api/v1", headers=headers, timeout=timeout_seconds, trust_env=False
         )
         self._storage = httpx2.AsyncClient(timeout=300, trust_env=False)
 
@@ -109,16 +113,24 @@ class ApiClient:
             "file_name": file.name,
             "size_bytes": len(file.content),
             "content_type": file.content_type,
-            "sha256": hashlib.sha256(file.content).hexdigest(),
+            "sha256": file.sha256,
             **options,
         }
         upload = await self.call("POST", "/uploads", wish)
-        if upload["method"] == "put":
-            await self._put(upload["put"], file.content)
-        else:
-            await self._send_parts(upload, file.content)
+        await self.send(upload, file.content)
         await self.call("POST", f"/uploads/{upload['id']}/complete", {})
         return str(upload["media_id"])
+
+    async def send(self, upload: JsonObject, content: bytes) -> None:
+        """The bytes of an upload that was announced, straight to storage.
+
+        Raises:
+            httpx2.HTTPError: storage does not answer, or not with 2xx.
+        """
+        if upload["method"] == "put":
+            await self._put(upload["put"], content)
+        else:
+            await self._send_parts(upload, content)
 
     async def _send_parts(self, upload: JsonObject, content: bytes) -> None:
         window = asyncio.Semaphore(PUTS_AT_ONCE)

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from devstack.part import Part
 from devstack.stack import Stack
+from infra.settings import Settings
 
 UNDER_WAY = ("starting", "checking")
 
@@ -25,16 +26,20 @@ def running_stack(
     with_apps: bool = True,
     environ: Mapping[str, str] | None = None,
     apps: Sequence[Part] | None = None,
+    alone: bool = False,
 ) -> Iterator[tuple[Stack, dict[str, str]]]:
     """The stack of a run directory, with its environment.
 
     What `make up` has left running is used and left running; what had to be started is
     stopped at the end, whatever happens in between. `environ` goes before the process' own; `apps`
-    are our own processes where they are not those of `devstack/apps.py`.
+    are our own processes where they are not those of `devstack/apps.py`. `alone`: no setting and no
+    real service that the process' environment names is used.
     """
     signal.signal(signal.SIGTERM, _leave)
     report = _reporter(console)
-    environ = {"WORKER_MEDIA_SLOTS": "1", **os.environ, **(environ or {})}
+    settings = {name.upper() for name in Settings.model_fields} if alone else set()
+    own = {name: value for name, value in os.environ.items() if name not in settings}
+    environ = {"WORKER_MEDIA_SLOTS": "1", **own, **(environ or {})}
     stack = Stack(run_dir, environ=environ, apps=apps)
     try:
         with console.status("starting the stack …"):

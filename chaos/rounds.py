@@ -1,0 +1,161 @@
+"""One fault: prepare, begin, break, heal, wait, judge."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+
+import httpx2
+
+from chaos import doubles
+from chaos.ends import Ends, await_ends
+from chaos.families import FAMILIES
+from chaos.faults import Fault, encoding_worker
+from chaos.outcome import Outcome
+from chaos.stage import Stage
+from chaos.work import Family, Round
+from devstack.client import JsonObject
+
+MOMENT_SECONDS = 40.0
+SPREAD_SECONDS = 0.5
+"""Over which the work of a round begins, so that the fault meets it before, in and after."""
+READY_SECONDS = 60.0
+SETTLE_SECONDS = 20.0
+POLL_SECONDS = 0.2
+
+
+class Known:
+    """What was found in rounds before: it is counted once."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def new(self, found: Sequence[str]) -> list[str]:
+        fresh = [each for each in found if each not in self._seen]
+        self._seen.update(fresh)
+        return fresh
+
+
+async def play(
+    stage: Stage, fault: Fault, names: Sequence[str], *, seed: int, number: int, known: Known
+) -> Outcome:
+    """Work of the families named, the fault in the middle of it, and what came of both."""
+    dice = random.Random(f"{seed} {fault.name}")
+    round_ = Round(stage, f"{number:02d}", dice, frozenset(names))
+    families = [FAMILIES[name](round_) for name in names]
+    await asyncio.gather(*(family.prepare() for family in families))
+    begun = asyncio.gather(*(_begin(family, round_) for family in families), return_exceptions=True)
+    await _the_moment(round_)
+    await fault.inject(round_)
+    await asyncio.sleep(fault.lasts_seconds)
+    await fault.heal(round_)
+    healed_at = time.monotonic()
+    back = asyncio.create_task(_answers_again(stage, healed_at))
+    refused = [str(error) for error in await begun if isinstance(error, BaseException)]
+    ends = await await_ends(stage, round_.works, seconds=fault.deadline_seconds)
+    api_seconds = await back
+    found, repeated = await _settled(stage, round_)
+    await _stop_waiting_for_timers(stage)
+    return _judged(fault, round_, ends, known.new(found), refused, repeated, healed_at, api_seconds)
+
+
+async def _begin(family: Family, round_: Round) -> None:
+    if family.name != "media":
+        # What takes long is under way before.
+        await _encode_is_under_way(round_)
+        await asyncio.sleep(round_.dice.uniform(0, SPREAD_SECONDS))
+    await family.begin()
+
+
+async def _encode_is_under_way(round_: Round) -> None:
+    if "media" in round_.families:
+        deadline = time.monotonic() + MOMENT_SECONDS
+        while await encoding_worker(round_) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError("no encode was under way in all that time")
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def _the_moment(round_: Round) -> None:
+    """Once the encode is under way and something else was acknowledged."""
+    await _encode_is_under_way(round_)
+    others = [name for name in round_.families if name != "media"]
+    waiting = [asyncio.create_task(round_.event(name).wait()) for name in others]
+    if waiting:
+        done, pending = await asyncio.wait(
+            waiting, timeout=MOMENT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in pending:
+            task.cancel()
+        if not done:
+            raise TimeoutError("nothing was acknowledged in all that time")
+
+
+async def _answers_again(stage: Stage, since: float) -> float:
+    """Seconds until the API says that it has all it needs."""
+    async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:
+        while time.monotonic() - since < READY_SECONDS:
+            try:
+                answer = await client.get(f"{stage.settings.api_public_url}/readyz")
+                body: JsonObject = answer.json()
+                if answer.status_code == 200 and body["status"] == "ok":
+                    break
+            except (httpx2.HTTPError, ValueError):
+                pass
+            await asyncio.sleep(POLL_SECONDS)
+    return time.monotonic() - since
+
+
+async def _settled(stage: Stage, round_: Round) -> tuple[list[str], list[str]]:
+    """What is wrong where all should have settled, looked at until nothing is or time is over:
+    some of it is only late. And what was repeated as it may be."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        found = await asyncio.to_thread(doubles.broken_rows, stage.engine)
+        found += await asyncio.to_thread(doubles.unfinished_rows, stage.engine)
+        found += await doubles.at_stripe(stage)
+        found += await doubles.stray_objects(stage, round_.media_ids)
+        if not found or time.monotonic() > deadline:
+            break
+        await asyncio.sleep(1)
+    twice, repeated = await doubles.mails(stage)
+    return found + twice, repeated
+
+
+async def _stop_waiting_for_timers(stage: Stage) -> None:
+    """A reconciliation that would look again in an hour would keep the next one from beginning."""
+    query = "WorkflowType = 'Reconcile' AND ExecutionStatus = 'Running'"
+    async for run in stage.temporal.list_workflows(query):
+        await stage.temporal.get_workflow_handle(run.id).cancel()
+
+
+def _judged(
+    fault: Fault,
+    round_: Round,
+    ends: Ends,
+    doubled: list[str],
+    unanswered: list[str],
+    notes: list[str],
+    healed_at: float,
+    api_seconds: float,
+) -> Outcome:
+    lost = list(ends.lost)
+    if not fault.asks_operator:
+        lost += [f"{each} waited for an operator" for each in ends.operator]
+    seconds = max(0.0, ends.last_at - healed_at)
+    return Outcome(
+        fault=fault.name,
+        work=sorted({work.family for work in round_.works}),
+        acknowledged=len(round_.works),
+        lost=len(lost),
+        doubled=len(doubled),
+        recovery_seconds=round(seconds, 1),
+        api_seconds=round(api_seconds, 1),
+        operator=len(ends.operator),
+        unanswered=unanswered,
+        lost_work=lost,
+        doubled_work=doubled,
+        notes=notes,
+    )
