@@ -28,6 +28,13 @@ def installed(home: Path) -> Path:
     return folder
 
 
+def with_packages(home: Path, folder: Path) -> None:
+    """Copy a project's sources to a folder, where its packages lie as npm would put them."""
+    made = shutil.ignore_patterns("node_modules", "dist", "openapi.json", "schema.ts")
+    shutil.copytree(home, folder, ignore=made, dirs_exist_ok=True)
+    (folder / "node_modules").symlink_to(installed(home) / "node_modules")
+
+
 def _install(home: Path, folder: Path) -> None:
     folder.mkdir()
     for name in ("package.json", "package-lock.json"):
