@@ -30,10 +30,11 @@ from activities.parts import WorkerParts, open_worker_parts
 from activities.slices import activities_on_queues
 from domain.ids import PAYOUT_BATCH, sweep_workflow_id
 from infra.metrics.serving import runtime_with_metrics
+from infra.reporting import report
 from infra.settings import Settings, SettingsError, load_settings
-from infra.spans import start_tracing
 from infra.telemetry import configure_logging
 from infra.temporal import connect, ensure_schedule, ensure_weekly
+from infra.watching import watching
 from workflows.payouts.messages import BatchOrder
 from workflows.queues import Queue, queue_name
 from workflows.runner import SWEEPS, WORKFLOWS, workflow_runner
@@ -146,6 +147,7 @@ def _grace(settings: Settings, queue: Queue) -> timedelta:
 
 async def _log_fatal(error: BaseException) -> None:
     log.error("worker failed for good", error=str(error))
+    report(error, where="worker")
 
 
 async def run(settings: Settings, queues: Sequence[Queue]) -> None:
@@ -245,11 +247,8 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     configure_logging(settings)
-    stop_tracing = start_tracing(settings, service="fansworld-worker")
-    try:
+    with watching(settings, service="fansworld-worker"):
         asyncio.run(run(settings, arguments.queue))
-    finally:
-        stop_tracing()
     return 0
 
 

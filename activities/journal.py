@@ -24,11 +24,12 @@ from temporalio.worker import (
 )
 
 from infra.metrics.measures import step_failures, step_seconds
+from infra.reporting import report
 from infra.spans import RunEnd, run_ended, step_span
 from infra.telemetry import bound
 from infra.tracing import trace_from, traced
 from workflows.policies import BLOCKED, REJECTED
-from workflows.tracing import RUN_ENDED, HandOnTrace
+from workflows.tracing import RUN_BROKE, RUN_ENDED, HandOnTrace
 
 log = structlog.get_logger("activity")
 
@@ -43,6 +44,7 @@ class Journal(Interceptor):
         self, input: WorkflowInterceptorClassInput
     ) -> type[WorkflowInboundInterceptor]:
         input.unsafe_extern_functions[RUN_ENDED] = _tell_run_end
+        input.unsafe_extern_functions[RUN_BROKE] = _tell_run_broke
         return HandOnTrace
 
 
@@ -53,6 +55,14 @@ def _tell_run_end(headers: Mapping[str, Payload], *, begun_at: datetime, **said:
         RunEnd(begun_ns=int(begun_at.timestamp() * 1e9), **said),
         trace.traceparent if trace else None,
     )
+
+
+def _tell_run_broke(
+    headers: Mapping[str, Payload], error: Exception, *, workflow: str, **ids: str
+) -> None:
+    """As `_tell_run_end`, of a fault in the code of a workflow."""
+    with traced(trace_from(headers)), bound(**ids):
+        report(error, where=workflow)
 
 
 class _Journalled(ActivityInboundInterceptor):
@@ -131,3 +141,5 @@ def _tell_failure(error: BaseException, facts: dict[str, Any]) -> None:
         log.warning("step failed", kind=error.type, why=error.message, **facts)
     else:
         log.error("step failed", kind=type(error).__name__, why=str(error), exc_info=error, **facts)
+        if facts["attempt"] == 1:  # Later ones say the same again.
+            report(error, where=facts["step"])

@@ -8,8 +8,8 @@ from contextlib import suppress
 from api.app import create_app
 from api.serving import DrainingServer, server_config
 from infra.settings import SettingsError, load_settings
-from infra.spans import start_tracing
 from infra.telemetry import configure_logging
+from infra.watching import watching
 
 SHUTDOWN_SECONDS = 5
 """For requests in flight; event streams are cut, and their clients reconnect elsewhere."""
@@ -25,7 +25,6 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     configure_logging(settings)
-    stop_tracing = start_tracing(settings, service="fansworld-api")
     app = create_app(settings)
     config = server_config(
         app,
@@ -34,11 +33,11 @@ def main() -> int:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = DrainingServer(config, app, drain_seconds=settings.api_drain_seconds)
-    try:
-        with suppress(KeyboardInterrupt):  # uvicorn has shut down, and raises the signal again.
-            server.run()
-    finally:
-        stop_tracing()
+    with (
+        watching(settings, service="fansworld-api"),
+        suppress(KeyboardInterrupt),  # uvicorn has shut down, and raises the signal again.
+    ):
+        server.run()
     return 0 if server.started else STARTUP_FAILED
 
 

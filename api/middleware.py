@@ -26,6 +26,7 @@ from api.problems import (
     problem_response,
     unforeseen_problem,
 )
+from infra.reporting import report
 from infra.spans import name_request, request_span
 from infra.tracing import begin_trace
 
@@ -166,9 +167,10 @@ class LastAnswer:
                 raise
             # Raised by a layer: routes have handlers for it.
             await lost_part_problem(Request(scope), error)(scope, receive, send)
-        except Exception:
+        except Exception as error:
             # Whatever it is, this request is over: log it whole, tell the client nothing of it.
             log.exception("request_crashed", method=scope.get("method"), path=scope.get("path"))
+            report(error, where=route_template(scope), method=str(scope.get("method")))
             if has_begun or scope["type"] != "http":
                 raise  # half an answer is out; only closing the connection tells so
             await unforeseen_problem(Request(scope))(scope, receive, send)

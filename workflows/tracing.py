@@ -23,7 +23,8 @@ from temporalio.workflow import ContinueAsNewError
 from domain.tracing import TRACE_HEADERS
 
 RUN_ENDED = "fansworld_run_ended"
-"""Name of the function outside of the sandbox that is told."""
+RUN_BROKE = "fansworld_run_broke"
+"""Names of the functions outside of the sandbox that are told."""
 
 
 class HandOnTrace(WorkflowInboundInterceptor):
@@ -50,8 +51,25 @@ class HandOnTrace(WorkflowInboundInterceptor):
             if workflow.cancellation_reason() is not None:
                 self._tell_end("cancelled")
             raise
+        except Exception as error:
+            # Its task fails and is tried again, until the code is mended.
+            self._tell_broke(error)
+            raise
         self._tell_end("done")
         return result
+
+    def _tell_broke(self, error: Exception) -> None:
+        tell = workflow.extern_functions().get(RUN_BROKE)
+        if tell is None or workflow.unsafe.is_replaying():
+            return
+        info = workflow.info()
+        tell(
+            self._carried,
+            error,
+            workflow=info.workflow_type,
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+        )
 
     def _tell_end(self, outcome: str) -> None:
         """Once: not when the run is replayed. Leaves no trace in its history."""

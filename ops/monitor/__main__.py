@@ -14,6 +14,7 @@ from infra.db import make_engine
 from infra.settings import Settings, SettingsError, load_settings
 from infra.telemetry import configure_logging
 from infra.temporal import connect
+from infra.watching import watching
 from ops.monitor.asking import Platform, keep_asking
 from ops.monitor.gauges import Latest
 
@@ -57,7 +58,8 @@ def main() -> int:
         sys.stderr.write("METRICS_PORT: must be set, the monitor serves nothing else\n")
         return 2
     configure_logging(settings)
-    asyncio.run(run(settings))
+    with watching(settings, service="fansworld-monitor"):
+        asyncio.run(run(settings))
     return 0
 
 

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from infra.antivirus import Antivirus
 from infra.db import transaction
 from infra.queries import monitoring
+from infra.reporting import report
 from ops.monitor import gauges
 from ops.monitor.gauges import Latest, Sample
 from workflows.attributes import JOB_KIND
@@ -141,7 +142,8 @@ async def ask(name: str, question: Ask, latest: Latest) -> bool:
         async with asyncio.timeout(ANSWER_SECONDS):
             latest.put(name, await question())
     except Exception as error:  # Any: each part's client has errors of its own.
-        latest.fail(name)
+        if latest.fail(name):
+            report(error, where=f"monitor: {name}")
         log.warning("part_not_asked", part=name, kind=type(error).__name__, why=str(error))
         return False
     return True

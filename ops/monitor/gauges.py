@@ -79,8 +79,12 @@ class Latest(Collector):
     def put(self, part: str, samples: Iterable[Sample]) -> None:
         self._said[part] = (Sample(UP, 1, (part,)), *samples)
 
-    def fail(self, part: str) -> None:
-        self._said[part] = (Sample(UP, 0, (part,)),)
+    def fail(self, part: str) -> bool:
+        """Whether that is news."""
+        failed = (Sample(UP, 0, (part,)),)
+        is_news = self._said.get(part) != failed
+        self._said[part] = failed
+        return is_news
 
     def samples(self) -> Mapping[Gauge, list[Sample]]:
         by_gauge: dict[Gauge, list[Sample]] = {}
