@@ -84,8 +84,8 @@ bench: install ## Measure media, reads and unlocks against their peers, as ratio
 	@$(PYTHON) devstack/install.py bench
 	@$(PY) -m benchmarks $(ARGS)
 
-.PHONY: check lint types imports dependencies compose audit fmt
-check: lint types imports dependencies compose audit ## Lint, types, import rules, dependencies, compose file, audit
+.PHONY: check lint types imports dependencies migrations compose audit fmt
+check: lint types imports dependencies migrations compose audit ## Lint, types, import rules, dependencies, migrations, compose file, audit
 
 lint: .venv/installed
 	@.venv/bin/ruff check .
@@ -99,6 +99,9 @@ imports: .venv/installed
 
 dependencies: .venv/installed
 	@.venv/bin/deptry --no-ansi .
+
+migrations: .venv/installed
+	@$(PY) -m devstack.migrations
 
 compose: .venv/installed
 	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml

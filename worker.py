@@ -30,6 +30,7 @@ from activities.parts import WorkerParts, open_worker_parts
 from activities.slices import activities_on_queues
 from domain.ids import PAYOUT_BATCH, sweep_workflow_id
 from infra.metrics.serving import runtime_with_metrics
+from infra.migrations.state import DatabaseBehind
 from infra.reporting import report
 from infra.settings import Settings, SettingsError, load_settings
 from infra.telemetry import configure_logging
@@ -247,8 +248,12 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     configure_logging(settings)
-    with watching(settings, service="fansworld-worker"):
-        asyncio.run(run(settings, arguments.queue))
+    try:
+        with watching(settings, service="fansworld-worker"):
+            asyncio.run(run(settings, arguments.queue))
+    except DatabaseBehind as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     return 0
 
 

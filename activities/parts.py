@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import structlog
 from redis import Redis
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from temporalio.client import Client
 
 from activities.scratch import Scratch
@@ -15,12 +17,15 @@ from infra.antivirus import Antivirus
 from infra.cdn import Cdn
 from infra.db import make_engine
 from infra.keyring import KeyRing
+from infra.migrations.state import check_database
 from infra.moderation import Judge
 from infra.redis import make_valkey
 from infra.sandbox import Zygote, check_sandbox
 from infra.settings import Settings
 from infra.storage import Storage
 from infra.stripe import StripeGateway
+
+log = structlog.get_logger("worker")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ def open_worker_parts(settings: Settings, temporal: Client) -> Iterator[WorkerPa
 
     Raises:
         SandboxUnavailable: this machine can't confine decoders.
+        DatabaseBehind: the database was not migrated to what this release needs.
     """
     check_sandbox()
     scratch = Scratch(settings.scratch_dir, free_bytes_min=settings.scratch_free_bytes_min)
@@ -52,6 +58,7 @@ def open_worker_parts(settings: Settings, temporal: Client) -> Iterator[WorkerPa
     with ExitStack() as stack:
         engine = make_engine(settings)
         stack.callback(engine.dispose)
+        _check_revision(engine)
         valkey = make_valkey(settings)
         stack.callback(valkey.close)
         storage = Storage(settings)
@@ -73,3 +80,12 @@ def open_worker_parts(settings: Settings, temporal: Client) -> Iterator[WorkerPa
             gateway=gateway,
             temporal=temporal,
         )
+
+
+def _check_revision(engine: Engine) -> None:
+    """Of a database that is away nothing is known: steps are tried again until it is back."""
+    try:
+        with engine.connect() as connection:
+            check_database(connection)
+    except OperationalError as error:
+        log.warning("database revision not checked", why=type(error.orig).__name__)

@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from api.parts import ApiParts, Parts
+from infra.migrations.state import FOUND, DatabaseBehind, check_revision
 
 CHECK_SECONDS = 2.0
 _ESSENTIAL = frozenset({"postgres"})
@@ -49,8 +50,8 @@ async def live() -> LivenessBody:
 async def ready(request: Request, response: Response, parts: ApiParts) -> ReadinessBody:
     """Asks each part, at the same time and for two seconds at most; says which failed.
 
-    503 only without Postgres, and of a process that was told to stop. `degraded` with 200 while
-    Valkey, storage or Temporal is away.
+    503 only without Postgres, with a database that is older than this release, and of a process
+    that was told to stop. `degraded` with 200 while Valkey, storage or Temporal is away.
     """
     if request.app.state.is_stopping:
         response.status_code = 503
@@ -85,6 +86,8 @@ async def _check(ask: Callable[[], Awaitable[object]]) -> CheckBody:
             await ask()
     except TimeoutError:
         error = f"no answer within {CHECK_SECONDS:g} s"
+    except DatabaseBehind as behind:
+        error = str(behind)
     except Exception as fault:  # Any: each part's client has errors of its own.
         # The kind only: messages of drivers carry addresses and user names.
         error = type(fault).__name__
@@ -93,7 +96,9 @@ async def _check(ask: Callable[[], Awaitable[object]]) -> CheckBody:
 
 
 async def _ask_postgres(parts: Parts) -> object:
-    return await parts.reads.fetch_one(b"SELECT 1", {})
+    row = await parts.reads.fetch_one(FOUND.encode(), {})
+    check_revision(row[0] if row is not None else None)
+    return row
 
 
 async def _ask_valkey(parts: Parts) -> object:

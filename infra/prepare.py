@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from alembic.util.exc import CommandError
+
 from infra.migrations import upgrade
 from infra.settings import Settings, SettingsError, load_settings
 from infra.storage import Storage
@@ -31,7 +33,15 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     configure_logging(settings)
-    prepare(settings)
+    try:
+        prepare(settings)
+    except CommandError as error:
+        sys.stderr.write(
+            f"The database could not be migrated: {error}\n"
+            "If its revision is one that this release does not know, a newer release has been "
+            "here: deploy that one, or downgrade with it first.\n"
+        )
+        return 1
     return 0
 
 

@@ -10,6 +10,9 @@ from infra.settings import load_settings
 
 LOCK_KEY = 0x66616E73
 """Of the advisory lock that lets one migration run at a time ("fans")."""
+LOCK_TIMEOUT = "SET lock_timeout = '5s'"
+"""A migration that waits for a table's lock makes everybody wait who comes after it. So it gives
+up soon, and the deployment's job tries again."""
 
 
 def database_url() -> str:
@@ -20,8 +23,13 @@ def database_url() -> str:
 def run_offline() -> None:
     """Print the SQL instead of running it (`alembic upgrade head --sql`)."""
     context.configure(
-        url=database_url(), target_metadata=Base.metadata, literal_binds=True, compare_type=True
+        url=database_url(),
+        target_metadata=Base.metadata,
+        literal_binds=True,
+        compare_type=True,
+        transaction_per_migration=True,
     )
+    context.execute(LOCK_TIMEOUT)
     with context.begin_transaction():
         context.run_migrations()
 
@@ -31,6 +39,7 @@ def run_online() -> None:
     with engine.connect() as connection:
         # Held until the connection closes; a second deployment waits, then finds nothing to do.
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+        connection.execute(text(LOCK_TIMEOUT))
         connection.commit()
         context.configure(
             connection=connection,

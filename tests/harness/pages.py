@@ -76,6 +76,7 @@ BUYING, EARNINGS, LEDGER, PAYMENTS, PAYOUTS, REFUNDS = (
 )
 SUBSCRIPTIONS = Page(ROOT / "docs" / "subscriptions.md")
 MESSAGES = Page(ROOT / "docs" / "messages.md")
+MIGRATIONS = Page(ROOT / "docs" / "migrations.md")
 BROWSER = Page(ROOT / "docs" / "browser.md")
 CONTRIBUTING = Page(ROOT / "docs" / "contributing.md")
 ERRORS = Page(ROOT / "docs" / "errors.md")
@@ -84,5 +85,5 @@ QUICKSTART = Page(ROOT / "docs" / "quickstart.md")
 PAGES = (
     *(README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS),
     *(BUYING, EARNINGS, PAYMENTS, PAYOUTS, POSTS, REFUNDS, SUBSCRIPTIONS, MESSAGES),
-    *(BROWSER, CONTRIBUTING, ERRORS, INDEX, QUICKSTART),
+    *(BROWSER, CONTRIBUTING, ERRORS, INDEX, MIGRATIONS, QUICKSTART),
 )

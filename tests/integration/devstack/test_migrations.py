@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +12,11 @@ from sqlalchemy import Engine, create_engine, insert, inspect, text
 from sqlalchemy.exc import ProgrammingError
 
 from devstack.databases import clone_template
-from infra.migrations import downgrade, upgrade
+from infra.migrations import ROOT, downgrade, upgrade
+from infra.migrations.state import DatabaseBehind, check_database
 from infra.models import AuditEntry, Base
+from infra.settings import Settings
+from tests.harness.api import serving
 
 
 @pytest.fixture
@@ -94,3 +100,53 @@ def test_audit_log_takes_inserts_and_nothing_else(fresh: Engine, statement: str)
         connection.execute(text(statement))
     with fresh.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM audit_log")) == 1
+
+
+def put_at(engine: Engine, revision: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
+
+
+def test_nothing_starts_on_a_database_that_is_older(fresh: Engine, settings: Settings) -> None:
+    put_at(fresh, "0034")
+    with fresh.connect() as connection, pytest.raises(DatabaseBehind):
+        check_database(connection)
+    with serving(settings.model_copy(update={"database_url": url_of(fresh)})) as api:
+        answer = api.client().get("/readyz")
+        assert answer.status_code == 503
+        assert "python -m infra.prepare" in answer.json()["checks"]["postgres"]["error"]
+        put_at(fresh, "9999")
+        assert api.client().get("/readyz").status_code == 200
+
+
+def test_a_worker_says_what_to_run_on_a_database_that_is_older(
+    fresh: Engine, stack_environment: dict[str, str]
+) -> None:
+    put_at(fresh, "0034")
+    done = run_module("worker", "--queue", "io", environment=stack_environment, on=fresh)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "python -m infra.prepare" in done.stderr
+
+
+def test_a_database_that_is_newer_is_not_prepared(
+    fresh: Engine, stack_environment: dict[str, str]
+) -> None:
+    put_at(fresh, "9999")
+    done = run_module("infra.prepare", environment=stack_environment, on=fresh)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "9999" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def run_module(
+    module: str, *arguments: str, environment: dict[str, str], on: Engine
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environment, "DATABASE_URL": url_of(on)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
