@@ -16,15 +16,33 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sentry_sdk
+import sqlalchemy.exc
 import structlog
+from redis.exceptions import RedisError
+from temporalio.service import RPCError, RPCStatusCode
 
+from domain.errors import FansworldError
 from infra.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 CONTEXT_TAGS = ("request_id", "trace_id", "span_id", "workflow_id", "run_id")
 CHAIN_MAX = 10
 SEND_SECONDS = 3.0
+
+_FORESEEN = (
+    FansworldError,
+    psycopg.OperationalError,
+    sqlalchemy.exc.OperationalError,
+    sqlalchemy.exc.TimeoutError,
+    RedisError,
+    TimeoutError,
+    ConnectionError,
+)
+_AWAY = frozenset(
+    {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}
+)
 
 _client: sentry_sdk.Client | None = None
 
@@ -70,7 +88,7 @@ def report(error: BaseException, *, where: str, **tags: str) -> None:
     Args:
         where: a route's template or the name of a step, never a path with ids.
     """
-    if _client is None:
+    if _client is None or _is_foreseen(error):
         return
     context = structlog.contextvars.get_contextvars()
     known = {name: str(context[name]) for name in CONTEXT_TAGS if name in context}
@@ -83,6 +101,11 @@ def report(error: BaseException, *, where: str, **tags: str) -> None:
             "exception": {"values": [_told(each) for each in reversed(list(_chain(error)))]},
         }
     )
+
+
+def _is_foreseen(error: BaseException) -> bool:
+    """One of our own, or a part that is away."""
+    return isinstance(error, _FORESEEN) or (isinstance(error, RPCError) and error.status in _AWAY)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

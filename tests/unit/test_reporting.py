@@ -8,13 +8,15 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
+import sqlalchemy.exc
 from fastapi import FastAPI, Request
 from pydantic import SecretStr
+from temporalio.service import RPCError, RPCStatusCode
 
 from api.middleware import LastAnswer, RequestContext
 from api.problems import install_problem_handlers
 from domain.errors import NotFound, Unavailable
-from infra.reporting import start_reporting
+from infra.reporting import report, start_reporting
 from infra.watching import watching
 from tests.harness.sentry import Sentry, sentry_on_loopback
 from tests.workflows.configured import settings_of
@@ -112,6 +114,26 @@ async def test_what_is_foreseen_is_told_nobody(path: str, status: int) -> None:
     with sentry_on_loopback() as sentry:
         assert await _told_of(sentry, "GET", path) == status
     assert sentry.events == []
+
+
+AWAY = (
+    sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("gone")),
+    RPCError("gone", RPCStatusCode.UNAVAILABLE, b""),
+    ConnectionRefusedError(),
+    TimeoutError(),
+)
+
+
+def test_of_a_part_that_is_away_only_alerts_tell() -> None:
+    with sentry_on_loopback() as sentry:
+        settings = settings_of(sentry_dsn=SecretStr(sentry.dsn))
+        stop_reporting = start_reporting(settings, service="fansworld-worker")
+        for error in AWAY:
+            report(error, where="publish_media")
+        report(RPCError("what?", RPCStatusCode.INVALID_ARGUMENT, b""), where="publish_media")
+        stop_reporting()
+    (event,) = sentry.events
+    assert event["exception"]["values"][0]["type"] == "RPCError"
 
 
 def test_an_error_that_ends_a_process_is_told_before_it_ends() -> None:

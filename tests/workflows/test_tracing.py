@@ -115,3 +115,26 @@ async def test_spans_of_runs_hang_together_by_their_ids_alone(dev_server_address
     }
     outcomes = {span.facts["fansworld.outcome"] for span in by_id.values() if span.name == "Parent"}
     assert outcomes == {"continued", "done"}
+
+
+async def test_a_run_that_nobody_asked_for_is_a_trace_of_its_own_if_it_is_sampled(
+    dev_server_address: str,
+) -> None:
+    for ratio, names in ((0.0, []), (1.0, ["Child", "Parent", "Parent"])):
+        structlog.contextvars.clear_contextvars()
+        with collecting() as collector, traced(None):
+            settings = settings_of(
+                otel_exporter_otlp_endpoint=collector.url, trace_sample_ratio=ratio
+            )
+            stop_tracing = start_tracing(settings, service="test")
+            try:
+                await started(dev_server_address, f"nobodys-{ratio:g}")
+            finally:
+                stop_tracing()
+        runs = [span for span in collector.spans if span.name != "what_is_bound"]
+        assert sorted(span.name for span in runs) == names
+        steps = [span for span in collector.spans if span.name == "what_is_bound"]
+        by_id = {run.span_id: run for run in runs}
+        assert len(steps) == (2 if names else 0)
+        assert all(by_id[step.parent_id].trace_id == step.trace_id for step in steps)
+        assert all(run.parent_id == "" for run in runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -70,3 +71,25 @@ def test_every_service_that_is_scraped_exists() -> None:
         name: str(environment.get("METRICS_PORT") or environment["API_PORT"])
         for name, environment in ours.items()
     }
+
+
+def test_grafana_finds_the_dashboard_and_where_its_numbers_are() -> None:
+    grafana = ROOT / "deploy" / "grafana"
+    provisioning = grafana / "provisioning"
+    sources = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())
+    providers = yaml.safe_load((provisioning / "dashboards/fansworld.yml").read_text())
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    mounts = dict(mount.split(":")[:2] for mount in services["grafana"]["volumes"])
+    (provider,) = providers["providers"]
+    assert mounts["./deploy/grafana/dashboards"] == provider["options"]["path"]
+    assert mounts["./deploy/grafana/provisioning"] == "/etc/grafana/provisioning"
+    home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    name = home.removeprefix(provider["options"]["path"] + "/")
+    board = json.loads((grafana / "dashboards" / name).read_text())
+    (source,) = sources["datasources"]
+    assert "prometheus" in services
+    assert source["url"] == "http://prometheus:9090"
+    panels = [panel for panel in board["panels"] if panel["type"] != "row"]
+    assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(ids) == len(set(ids))
