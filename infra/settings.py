@@ -314,7 +314,7 @@ class Settings(BaseSettings):
     """Workflow tasks at a time in one process."""
     worker_workflow_pollers: int = Field(default=8, ge=2)
     """At most so many requests for workflow tasks stay open; how many are used is scaled."""
-    worker_activity_pollers: int = Field(default=4, ge=1)
+    worker_activity_pollers: int = Field(default=16, ge=1)
     """The same for activities, for each queue."""
     worker_cached_workflows: int = Field(default=600, ge=0)
     """Open runs that one process keeps in memory; one that is not there is replayed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -16,6 +17,8 @@ from temporalio.worker import Worker
 
 from domain.charges.states import ChargeKind
 from domain.ids import unlock_workflow_id
+from tests.workflows.configured import settings_of
+from worker import activity_worker
 from workflows.charges.messages import ChargeOrder
 from workflows.charges.start import tend_paying
 from workflows.media.messages import IngestInput
@@ -119,6 +122,27 @@ async def test_a_fan_who_waits_goes_before_payouts_and_creators_take_turns(
         served = await OneSlot(workflow_client, Queue.MONEY, prefix, until=6).serve()
     assert served[0] == unlock
     assert single in served[1:4]
+
+
+async def test_steps_of_money_begin_no_faster_than_the_setting_says(
+    workflow_client: Client, prefix: str
+) -> None:
+    begun: list[float] = []
+
+    @activity.defn(dynamic=True)
+    async def anything(_: Sequence[RawValue]) -> None:
+        begun.append(time.monotonic())
+        raise ApplicationError("enough seen", type=BLOCKED, non_retryable=True)
+
+    settings = settings_of(task_queue_prefix=prefix, money_steps_per_second=5)
+    money = activity_worker(workflow_client, settings, Queue.MONEY, 8, [anything])
+    async with deciding(workflow_client, prefix), money, asyncio.timeout(30):
+        for _ in range(12):
+            order = PayoutOrder(str(uuid4()), str(uuid4()))
+            await start_payout(workflow_client, order, queue_prefix=prefix)
+        while len(begun) < 12:
+            await asyncio.sleep(0.05)
+    assert begun[11] - begun[0] > 1, "twelve at five a second, of which the first five are free"
 
 
 def _unlock() -> ChargeOrder:
