@@ -3,32 +3,45 @@
 
 const PARALLEL = 3; // Parts under way at once.
 const TRIES = 3; // Of each part, before the upload is called interrupted.
+const AGAIN_MS = 1000; // Before a stream is opened again.
 const FRESH_MS = 5000; // Playback addresses that were given since then have not run out.
 
 /** An answer that is a problem (RFC 9457), thrown. */
 export class Problem extends Error {
-  constructor(status, problem) {
-    super(`${status} ${problem.code}: ${problem.detail}`);
-    this.status = status;
+  constructor(answer, problem) {
+    super(`${answer.status} ${problem.code}: ${problem.detail}`);
+    this.status = answer.status;
     this.code = problem.code;
     this.offers = problem.offers ?? [];
+    this.retryAfterMs = 1000 * Number(answer.headers.get("retry-after") ?? 0);
+  }
+
+  /** Whether the same request may succeed later. */
+  get passes() {
+    return this.status === 429 || this.status >= 500;
   }
 }
 
-/** A caller of the API: `call("POST", "/uploads", {…})` gives the answer's JSON. */
+const passed = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+/**
+ * A caller of the API: `call("POST", "/uploads", {…})` gives the answer's JSON.
+ *
+ * @param token an access token; or a function that gives one at each request, and renews it.
+ */
 export function connect({ baseUrl, token }) {
-  const headers = { authorization: `Bearer ${token}` };
   const ask = async (method, path, body, more = {}) => {
+    const current = typeof token === "function" ? await token() : token;
     const answer = await fetch(`${baseUrl}/api/v1${path}`, {
       method,
       headers: {
-        ...headers,
+        authorization: `Bearer ${current}`,
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...more,
       },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
-    if (!answer.ok) throw new Problem(answer.status, await answer.json());
+    if (!answer.ok) throw new Problem(answer, await answer.json());
     return answer;
   };
   return { ask, call: async (...given) => (await ask(...given)).json() };
@@ -101,7 +114,7 @@ async function send(api, file, begun, onProgress) {
 
 /** Sends one part, under a fresh address for each try: an old one may have run out. */
 async function sendPart(api, file, begun, number, tell) {
-  for (let tries = 1; ; tries += 1) {
+  for (let tries = 1; ; ) {
     try {
       const signed = await api.call("POST", `/uploads/${begun.id}/parts`, { numbers: [number] });
       const [part] = signed.parts;
@@ -109,9 +122,10 @@ async function sendPart(api, file, begun, number, tell) {
       return await put(part, file.slice(start, start + part.size_bytes), tell);
     } catch (fault) {
       tell(0);
-      const lasting = fault instanceof Problem && fault.status < 500 && fault.status !== 429;
-      if (lasting || tries === TRIES) throw fault;
-      await new Promise((passed) => setTimeout(passed, 250 * 2 ** tries));
+      const isOften = fault.status === 429; // Not the part's fault: wait, and count no try.
+      if ((fault instanceof Problem && !fault.passes) || (!isOften && tries === TRIES)) throw fault;
+      await passed(Math.max(fault.retryAfterMs ?? 0, 250 * 2 ** tries));
+      tries += isOften ? 0 : 1;
     }
   }
 }
@@ -140,29 +154,36 @@ function put({ url, headers }, blob, tell) {
 
 /**
  * Follows the processing of a media to its end. Server-sent events are read by fetch, since an
- * `EventSource` sends no `Authorization`. A stream that breaks off is opened again.
+ * `EventSource` sends no `Authorization`. A stream that breaks off, or could not be opened, is
+ * opened again.
  *
  * @param onEvent called with `{state, step, percent, note}` each time.
  * @returns the last of them.
  */
 export async function follow(api, mediaId, { onEvent = () => {} } = {}) {
   for (;;) {
-    for await (const { name, data } of eventsOf(await api.ask("GET", `/media/${mediaId}/events`))) {
+    for await (const { name, data } of eventsOf(api, mediaId)) {
       onEvent(data);
       if (name === "done") return data;
     }
+    await passed(AGAIN_MS);
   }
 }
 
-async function* eventsOf(answer) {
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+/** Events until the stream ends or breaks off; none where it could not be opened. */
+async function* eventsOf(api, mediaId) {
+  let reader = null;
   let text = "";
   for (;;) {
     let read;
     try {
+      reader ??= (await api.ask("GET", `/media/${mediaId}/events`)).body
+        .pipeThrough(new TextDecoderStream())
+        .getReader();
       read = await reader.read();
-    } catch {
-      return; // Broken off.
+    } catch (fault) {
+      if (fault instanceof Problem && !fault.passes) throw fault;
+      return;
     }
     if (read.done) return;
     text += read.value.replaceAll("\r\n", "\n");

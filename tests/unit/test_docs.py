@@ -30,6 +30,7 @@ from tests.harness.pages import (
     API,
     ARCHITECTURE,
     DECISIONS,
+    INDEX,
     MEDIA,
     OPERATIONS,
     PAGES,
@@ -54,6 +55,11 @@ EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.na
 
 def test_every_page_is_looked_at() -> None:
     assert {page.path for page in PAGES} == {ROOT / "README.md", *(ROOT / "docs").glob("*.md")}
+
+
+def test_the_index_leads_to_every_page() -> None:
+    listed = {link.partition("#")[0] for link in INDEX.links}
+    assert {page.path.name for page in PAGES} - {"README.md"} <= listed
 
 
 # --- targets ---------------------------------------------------------------------------------
