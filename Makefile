@@ -84,8 +84,8 @@ bench: install ## Measure media, reads and unlocks against their peers, as ratio
 	@$(PYTHON) devstack/install.py bench
 	@$(PY) -m benchmarks $(ARGS)
 
-.PHONY: check lint types imports dependencies migrations compose audit fmt
-check: lint types imports dependencies migrations compose audit ## Lint, types, import rules, dependencies, migrations, compose file, audit
+.PHONY: check lint types imports dependencies migrations compose manifests audit fmt
+check: lint types imports dependencies migrations compose manifests audit ## Lint, types, import rules, dependencies, migrations, deployment, audit
 
 lint: .venv/installed
 	@.venv/bin/ruff check .
@@ -105,6 +105,9 @@ migrations: .venv/installed
 
 compose: .venv/installed
 	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+manifests: .venv/installed
+	@$(PY) -m devstack.manifests
 
 audit: .venv/installed ## Look for known vulnerabilities in what is installed
 	@$(PY) -m devstack.audit

@@ -1,0 +1,169 @@
+"""deploy/kubernetes against the schemas, the settings, the code and docker-compose.yml."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import yaml
+
+from devstack.manifests import FOLDER, Document, documents, faults_of
+from infra.settings import Settings
+from tests.harness.pages import OPERATIONS
+from tests.unit.test_compose import OURS
+from workflows.queues import Queue
+
+ALL = [document for _, document in documents(FOLDER)]
+WORKERS = [f"worker-{queue.value}" for queue in Queue]
+
+
+def name_of(document: Document) -> str:
+    return f"{document['kind']} {document.get('metadata', {}).get('name')}"
+
+
+def one(kind: str, name: str) -> Document:
+    (found,) = (each for each in ALL if name_of(each) == f"{kind} {name}")
+    return found
+
+
+def pods() -> dict[str, Document]:
+    """The pod of each deployment and job, by its name."""
+    return {
+        each["metadata"]["name"]: each["spec"]["template"]["spec"]
+        for each in ALL
+        if each["kind"] in ("Deployment", "Job")
+    }
+
+
+SETTINGS: dict[str, str] = one("ConfigMap", "settings")["data"]
+SECRETS: dict[str, str] = one("Secret", "secrets")["stringData"]
+
+
+@pytest.mark.parametrize("document", ALL, ids=name_of)
+def test_each_fits_its_schema(document: Document) -> None:
+    assert faults_of(document) == []
+
+
+def plant(document: Document, path: str, value: Any) -> Document:
+    """A copy with one field set; `path` is of names and numbers."""
+    planted = copy.deepcopy(document)
+    place: Any = planted
+    *way, last = [int(part) if part.isdigit() else part for part in path.split("/")]
+    for part in way:
+        place = place[part]
+    place[last] = value
+    return planted
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "path", "value"),
+    [
+        ("Deployment", "api", "spec/template/spec/containers/0/port", 8000),
+        ("Deployment", "api", "spec/replicas", "two"),
+        ("Deployment", "worker-media", "apiVersion", "apps/v2"),
+        ("HorizontalPodAutoscaler", "api", "spec/metrics/0/resource/target/kind", "x"),
+        ("NetworkPolicy", "parts", "spec/egress/1/ports/0/port", [1]),
+        ("ScaledObject", "worker-io", "spec/minReplicas", 1),
+        ("ScaledObject", "worker-io", "spec/maxReplicaCount", "many"),
+        ("ScaledObject", "worker-io", "spec/triggers/0/type", "redis"),
+        ("ScaledObject", "worker-io", "spec/triggers/0/metadata/queue", "io"),
+        ("ScaledObject", "worker-io", "spec/triggers/0/metadata", {"taskQueue": "io"}),
+    ],
+)
+def test_a_fault_that_is_planted_is_found(kind: str, name: str, path: str, value: Any) -> None:
+    assert faults_of(plant(one(kind, name), path, value))
+
+
+def test_what_is_applied_is_all_there_is() -> None:
+    listed = set(yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"])
+    files = {path.name for path in FOLDER.glob("*.yaml")}
+    assert listed == files - {"kustomization.yaml", "secrets.example.yaml"}
+
+
+def test_variables_are_settings_and_secrets_stand_apart_and_empty() -> None:
+    assert SETTINGS.keys() | SECRETS.keys() <= {name.upper() for name in Settings.model_fields}
+    assert not SETTINGS.keys() & SECRETS.keys()
+    assert set(SECRETS.values()) == {""}
+    for name, field in Settings.model_fields.items():
+        if "Secret" in str(field.annotation):
+            assert name.upper() not in SETTINGS, "a secret in the open"
+
+
+def test_what_compose_sets_is_set_here_too() -> None:
+    there = set().union(*(service["environment"] for service in OURS.values()))
+    # Left to their defaults: an empty one in compose lets the host's environment set it.
+    optional = {"STRIPE_API_BASE", "RELEASE"}
+    assert there - optional <= SETTINGS.keys() | SECRETS.keys()
+
+
+def test_each_process_of_compose_runs_here_by_the_same_command() -> None:
+    here = {name: pod["containers"][0]["args"] for name, pod in pods().items()}
+    assert here == {name: service["command"] for name, service in OURS.items()}
+
+
+def test_everything_is_confined_and_has_its_settings() -> None:
+    for name, pod in pods().items():
+        (container,) = pod["containers"]
+        assert container["image"] == "fansworld", name
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["envFrom"] == [
+            {"configMapRef": {"name": "settings"}},
+            {"secretRef": {"name": "secrets"}},
+        ]
+        assert pod["enableServiceLinks"] is False, "or API_PORT is the service's address"
+        assert "memory" in container["resources"]["limits"]
+
+
+def test_ports_and_probes_are_those_of_the_code() -> None:
+    assert SETTINGS["API_PORT"] == str(pods()["api"]["containers"][0]["ports"][0]["containerPort"])
+    for name in [*WORKERS, "monitor"]:
+        (port,) = pods()[name]["containers"][0]["ports"]
+        assert (port["name"], str(port["containerPort"])) == ("metrics", SETTINGS["METRICS_PORT"])
+    probed = {
+        pods()["api"]["containers"][0][probe]["httpGet"]["path"]
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe")
+    }
+    assert probed == {"/livez", "/readyz"}
+
+
+def test_a_pod_is_given_longer_than_its_own_grace() -> None:
+    # `worker.py` ends itself 10 s after its grace.
+    grace = int(SETTINGS["WORKER_GRACEFUL_SHUTDOWN_SECONDS"]) + 10
+    for name in WORKERS:
+        assert pods()[name]["terminationGracePeriodSeconds"] > grace
+    assert pods()["api"]["terminationGracePeriodSeconds"] > float(SETTINGS["API_DRAIN_SECONDS"])
+
+
+def test_an_encoders_memory_holds_its_decoders() -> None:
+    limit = pods()["worker-media"]["containers"][0]["resources"]["limits"]["memory"]
+    fields = Settings.model_fields
+    decoders = fields["worker_media_slots"].default * fields["decoder_memory_bytes_max"].default
+    assert int(limit.removesuffix("Gi")) * 1024**3 >= decoders + 1024**3
+
+
+def test_the_page_says_how_pools_are_scaled() -> None:
+    for pool, (pods_said, each_said) in OPERATIONS.table("pool").items():
+        spec = one("ScaledObject", f"worker-{pool}")["spec"]
+        assert pods_said == f"1 to {spec['maxReplicaCount']}"
+        assert each_said.split()[0] == spec["triggers"][0]["metadata"]["targetQueueSize"]
+
+
+def test_every_pool_is_scaled_by_what_waits_on_its_queue() -> None:
+    for queue in Queue:
+        spec = one("ScaledObject", f"worker-{queue.value}")["spec"]
+        assert spec["scaleTargetRef"]["name"] == f"worker-{queue.value}"
+        assert 1 == spec["minReplicaCount"] < spec["maxReplicaCount"]
+        (trigger,) = spec["triggers"]
+        wanted = "workflow" if queue is Queue.WORKFLOWS else "activity"
+        metadata = trigger["metadata"]
+        assert (metadata["taskQueue"], metadata["queueTypes"]) == (queue.value, wanted)
+        assert metadata["endpoint"] == SETTINGS["TEMPORAL_ADDRESS"]
+        assert metadata["namespace"] == SETTINGS["TEMPORAL_NAMESPACE"]
+        assert "replicas" not in one("Deployment", f"worker-{queue.value}")["spec"]
