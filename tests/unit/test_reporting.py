@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ PLANTED = {
 }
 SECRETS = (
     *("planted", "203.0.113.77", "ada@example.com", "ada.l", "sk_live_51", "whsec_", "pi_3_secret"),
-    *(socket.gethostname(), str(Path.home()), str(Path.cwd())),
 )
 
 
@@ -99,6 +97,8 @@ async def test_a_crash_is_told_with_its_place_and_its_ids_and_with_nothing_plant
     cause, error = event["exception"]["values"]
     assert (cause["type"], error["type"]) == ("KeyError", "ValueError")
     assert error["stacktrace"]["frames"][-1]["function"].endswith("crash")
+    files = [frame["filename"] for told in (cause, error) for frame in told["stacktrace"]["frames"]]
+    assert not any(Path(name).is_absolute() for name in files), "where it lies is ours to know"
     sent = b"".join(sentry.raw).decode()
     for secret in SECRETS:
         assert secret not in sent, secret
