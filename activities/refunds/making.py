@@ -14,12 +14,13 @@ from temporalio.client import Client
 
 from activities.errors import typed_failures
 from activities.refunds.taxes import reverse_tax
+from domain.disputes import DisputeState
 from domain.errors import StepBlocked
 from domain.ids import derived_id, refund_workflow_id
 from domain.refunds import WATCHED, RefundReason, RefundState, Requester
 from domain.unlocks.states import UnlockState
 from infra.db import transaction
-from infra.models import AccessEntry, Charge, Refund, Unlock
+from infra.models import AccessEntry, Charge, Dispute, Refund, Unlock
 from infra.queries import refunds
 from infra.queries.charges import charge_of
 from infra.queries.refunds.requesting import refundable_of
@@ -27,6 +28,7 @@ from infra.settings import Settings
 from infra.stripe import objects
 from infra.stripe.gateway import StripeGateway
 from workflows.declarations import implements
+from workflows.disputes.start import follow_dispute
 from workflows.queues import Queue
 from workflows.refunds import steps
 from workflows.refunds.messages import RefundLook, RefundStep, RefundSweep, RefundSweepReport
@@ -106,8 +108,18 @@ class RefundActivities:
                 await tend_refund(
                     self._temporal, refund_id, queue_prefix=self._settings.task_queue_prefix
                 )
+            unanswered = await asyncio.to_thread(self._unanswered, sweep.at)
+            for dispute_id in unanswered:
+                await follow_dispute(
+                    self._temporal,
+                    dispute_id,
+                    queue_prefix=self._settings.task_queue_prefix,
+                    event_type="decided",
+                )
             deleted = await asyncio.to_thread(self._delete_accesses, sweep.at)
-            report = RefundSweepReport(runs_begun=len(waiting), accesses_deleted=deleted)
+            report = RefundSweepReport(
+                runs_begun=len(waiting), accesses_deleted=deleted, disputes_told=len(unanswered)
+            )
         log.info("refunds_swept", **vars(report))
         return report
 
@@ -186,6 +198,23 @@ class RefundActivities:
                     Refund.created_at < now - UNANSWERED_AFTER,
                 )
                 .order_by(Refund.created_at)
+                .limit(BATCH)
+            )
+            return list(found)
+
+    def _unanswered(self, now: datetime) -> list[str]:
+        """Disputes, by Stripe's ids, of which staff have decided and whose runs have not said so:
+        Temporal may have been away when they decided."""
+        needing = [state.value for state in DisputeState if state.needs_answer]
+        with transaction(self._engine) as session:
+            found = session.scalars(
+                select(Dispute.stripe_dispute_id)
+                .where(
+                    Dispute.state.in_(needing),
+                    Dispute.answer.is_not(None),
+                    Dispute.answered_at < now - UNANSWERED_AFTER,
+                )
+                .order_by(Dispute.answered_at)
                 .limit(BATCH)
             )
             return list(found)

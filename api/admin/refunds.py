@@ -132,7 +132,7 @@ async def accept(
 async def _decide(
     desk: Desk, dispute_id: UUID, answer: Answer, note: str
 ) -> schemas.DisputeDetailBody:
-    """The row first; the run is told, and looks by itself within a day where it was not."""
+    """The row first; the run is told, by the sweep of refunds where it was not."""
     wanted = str(dispute_id)
     async with async_transaction(desk.parts.engine) as session:
         stripe_id = await acts.decide_dispute(

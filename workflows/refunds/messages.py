@@ -49,3 +49,4 @@ class RefundSweep:
 class RefundSweepReport:
     runs_begun: int = 0
     accesses_deleted: int = 0
+    disputes_told: int = 0

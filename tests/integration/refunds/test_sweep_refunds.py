@@ -10,10 +10,11 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.refunds import RefundActivities
-from domain.ids import refund_workflow_id
+from domain.ids import dispute_workflow_id, refund_workflow_id
 from domain.unlocks.states import UnlockState
 from infra.db import transaction
-from infra.models import AccessEntry, Refund, Unlock, User
+from infra.ids import new_id
+from infra.models import AccessEntry, Dispute, Refund, Unlock, User
 from tests.harness.sales import Sales
 from workflows.refunds.messages import RefundStep, RefundSweep, RefundSweepReport
 
@@ -38,6 +39,35 @@ async def test_a_refund_that_nobody_started_is_started_after_a_moment(
     await end_run(temporal_client, refund.id)
     refunding.send_refund(RefundStep(refund.id, sales.now))
     assert (await sweep(refunding, sales.now + 9 * MINUTE)).runs_begun == 0
+
+
+async def test_a_dispute_whose_run_was_not_told_of_the_decision_is_told_after_a_moment(
+    sales: Sales, refunding: RefundActivities, engine: Engine, fan: User, temporal_client: Client
+) -> None:
+    charge = sales.sell(fan)
+    with transaction(engine) as session:
+        session.add(
+            Dispute(
+                id=new_id(),
+                stripe_dispute_id="dp_told",
+                charge_id=charge.id,
+                amount_minor=charge.amount_minor,
+                currency=charge.currency,
+                state="needs_response",
+                is_inquiry=False,
+                reason="fraudulent",
+                opened_at=sales.now,
+                answer="accept",
+                answered_by="ada",
+                answered_at=sales.now,
+            )
+        )
+    assert (await sweep(refunding, sales.now + MINUTE)).disputes_told == 0
+    assert (await sweep(refunding, sales.now + 3 * MINUTE)).disputes_told == 1
+    await temporal_client.get_workflow_handle(dispute_workflow_id("dp_told")).terminate()
+    with transaction(engine) as session:
+        session.execute(update(Dispute).values(state="under_review"))
+    assert (await sweep(refunding, sales.now + 9 * MINUTE)).disputes_told == 0
 
 
 async def test_a_post_that_was_gone_when_it_was_paid_for_is_refunded_by_itself(
