@@ -12,13 +12,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.live import Live
 
+from chaos import afterwards
 from chaos.families import FAMILIES
-from chaos.faults import FAULTS, Fault
+from chaos.faults import FAULTS
+from chaos.faults.fault import Fault
 from chaos.outcome import Outcome
 from chaos.report import table_of, tell, write
 from chaos.rounds import Known, play
-from chaos.scene import open_stage
+from chaos.scene import Setup, UnderWay, open_stage
 from devstack.part import PartFailed
 from devstack.ports import NoFreePort
 from devstack.stack import ROOT, StackFailed
@@ -26,18 +29,24 @@ from devstack.stack import ROOT, StackFailed
 RUN_DIR = ROOT / ".run"
 
 
-def main(arguments: Sequence[str] | None = None, *, faults: Mapping[str, Fault] = FAULTS) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    faults: Mapping[str, Fault] = FAULTS,
+    setup: Setup | None = None,
+) -> int:
     """Exit code 0: nothing was lost, and nothing done twice.
 
     Args:
         faults: those that `--fault` may name, all of them where it names none.
+        setup: what it is played on; None: a stack of its own.
     """
     given = _parser(faults).parse_args(arguments)
     console = Console()
     outcomes: list[Outcome] = []
     try:
-        asyncio.run(_play_all(given, faults, console, outcomes))
-    except (StackFailed, PartFailed, NoFreePort) as error:
+        asyncio.run(_play_all(given, faults, setup or Setup(), console, outcomes))
+    except (StackFailed, PartFailed, NoFreePort, UnderWay) as error:
         console.print(f"[red]✗[/] {error}", highlight=False)
         return 2
     finally:
@@ -51,18 +60,28 @@ def main(arguments: Sequence[str] | None = None, *, faults: Mapping[str, Fault] 
 async def _play_all(
     given: argparse.Namespace,
     faults: Mapping[str, Fault],
+    setup: Setup,
     console: Console,
     outcomes: list[Outcome],
 ) -> None:
     names = given.family or list(FAMILIES)
     known = Known()
-    async with open_stage(given.run_dir, console) as stage:
-        for number, name in enumerate(given.fault or faults, start=1):
-            fault = faults[name]
-            console.print(f"\n[bold]{number}. {fault.name}[/]: {fault.what}", highlight=False)
-            outcome = await play(stage, fault, names, seed=given.seed, number=number, known=known)
-            outcomes.append(outcome)
-            tell(console, outcome)
+    with_money = any(FAMILIES[name].moves_money for name in names)
+    async with open_stage(given.run_dir, console, setup, with_money=with_money) as stage:
+        with Live(table_of(outcomes), console=console, transient=True) as shown:
+            for number, name in enumerate(given.fault or faults, start=1):
+                fault = faults[name]
+                shown.update(table_of(outcomes, under_way=fault.name))
+                console.print(f"\n[bold]{number}. {fault.name}[/]: {fault.what}", highlight=False)
+                outcomes.append(
+                    await play(stage, fault, names, seed=given.seed, number=number, known=known)
+                )
+                tell(console, outcomes[-1])
+            if afterwards.NEEDED in names:
+                shown.update(table_of(outcomes, under_way=afterwards.NAME))
+                console.print("\n[bold]Days later[/]: payouts arrive, the books are compared")
+                outcomes.append(await afterwards.look(stage))
+                tell(console, outcomes[-1])
 
 
 def _parser(faults: Mapping[str, Fault]) -> argparse.ArgumentParser:

@@ -8,10 +8,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from chaos.stage import RPC_TIMEOUT, Stage
+from chaos.stage import RPC_TIMEOUT
 from chaos.work import Work
 from workflows.attention import OperatorChoice
 
@@ -32,11 +32,11 @@ class Ends:
     """When the last work was seen in its end, by the monotonic clock."""
 
 
-async def await_ends(stage: Stage, works: Sequence[Work], *, seconds: float) -> Ends:
+async def await_ends(temporal: Client, works: Sequence[Work], *, seconds: float) -> Ends:
     """Watch until each is in its right end, or until time is over."""
     ends = Ends()
     deadline = time.monotonic() + seconds
-    watching = asyncio.create_task(_attend(stage, ends))
+    watching = asyncio.create_task(_attend(temporal, ends))
     try:
         states = await asyncio.gather(*(_end_of(work, deadline, ends) for work in works))
     finally:
@@ -64,20 +64,20 @@ async def _end_of(work: Work, deadline: float, ends: Ends) -> str:
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _attend(stage: Stage, ends: Ends) -> None:
+async def _attend(temporal: Client, ends: Ends) -> None:
     """What an operator does, who looks at the list of runs that need attention."""
     while True:
         # While the server is away, so is its list.
         with contextlib.suppress(RPCError):
-            ends.operator += await retry_what_waits(stage)
+            ends.operator += await retry_what_waits(temporal)
         await asyncio.sleep(OPERATOR_SECONDS)
 
 
-async def retry_what_waits(stage: Stage) -> list[str]:
+async def retry_what_waits(temporal: Client) -> list[str]:
     """Send `retry_step` to each run that waits; what was retried."""
     retried = []
-    async for run in stage.temporal.list_workflows(WAITING, rpc_timeout=RPC_TIMEOUT):
-        handle = stage.temporal.get_workflow_handle(run.id)
+    async for run in temporal.list_workflows(WAITING, rpc_timeout=RPC_TIMEOUT):
+        handle = temporal.get_workflow_handle(run.id)
         try:
             steps: list[str] = await handle.query("waiting_steps", rpc_timeout=RPC_TIMEOUT)
         except WorkflowQueryFailedError:

@@ -13,9 +13,11 @@ from rich.table import Table
 from chaos.outcome import Outcome
 
 
-def table_of(outcomes: Sequence[Outcome]) -> Table:
-    table = Table("fault", title="What came of it")
-    for column in ("acknowledged", "lost", "doubled", "operator", "API back", "recovered"):
+def table_of(outcomes: Sequence[Outcome], *, under_way: str = "") -> Table:
+    """One line a fault, and one for that which is being played."""
+    table = Table(title="What came of it")
+    table.add_column("fault", no_wrap=True)
+    for column in ("work", "lost", "doubled", "operator", "API back", "recovered"):
         table.add_column(column, justify="right")
     for each in outcomes:
         table.add_row(
@@ -27,6 +29,8 @@ def table_of(outcomes: Sequence[Outcome]) -> Table:
             f"{each.api_seconds:.1f} s",
             f"{each.recovery_seconds:.1f} s",
         )
+    if under_way:
+        table.add_row(under_way, *("…",) * (len(table.columns) - 1))
     return table
 
 

@@ -38,7 +38,7 @@ class Round:
     dice: random.Random
     families: frozenset[str] = frozenset()
     works: list[Work] = field(default_factory=list)
-    repeated: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     media_ids: list[str] = field(default_factory=list)
     """Of all that was uploaded."""
     _acknowledged: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -65,6 +65,8 @@ class Family(ABC):
     name: ClassVar[str]
     workflows: ClassVar[tuple[str, ...]]
     """That do it."""
+    moves_money: ClassVar[bool] = True
+    """Whether there is something at Stripe to look at afterwards."""
 
     def __init__(self, round_: Round) -> None:
         self.round = round_

@@ -65,6 +65,9 @@ async def enter_card(round_: Round, fan: Person, card: str = CARD) -> JsonObject
     stage = round_.stage
     async with stage.asking(fan) as ask:
         setup = await ask("POST", "/me/card-setups")
+        if setup["client_secret"] is None:
+            path = f"/me/card-setups/{setup['id']}"
+            setup = await ask.until_so(path, lambda answer: bool(answer["client_secret"]))
         async with Browser(stage.settings) as browser:
             await browser.enter_card(setup["client_secret"], card)
         told: JsonObject = await ask("POST", f"/me/card-setups/{setup['id']}/confirmed")

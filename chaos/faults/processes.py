@@ -1,33 +1,16 @@
-"""What breaks, and how it is healed."""
+"""Processes that are killed, ended or paused."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from temporalio.service import RPCError
 
 from chaos.apps import MEDIA_WORKERS, WORKERS
+from chaos.faults.fault import Act, Fault, nothing
 from chaos.work import Round
-
-Act = Callable[[Round], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Fault:
-    name: str
-    what: str
-    """In a line, for people."""
-    inject: Act
-    heal: Act
-    lasts_seconds: float = 3.0
-    """From one to the other, while work goes on being sent."""
-    deadline_seconds: float = 60.0
-    """For all that was acknowledged to come to its right end, from when it is healed."""
-    asks_operator: bool = False
-    """Whether to wait for an operator is a right end; one who sends `retry_step` comes then."""
 
 
 async def encoding_worker(round_: Round) -> str | None:
@@ -53,13 +36,6 @@ def _named(round_: Round, pid: str) -> str | None:
         if str(round_.stage.stack.pid(name)) == pid:
             return name
     return None
-
-
-# --- processes -------------------------------------------------------------------------------
-
-
-async def nothing(_: Round) -> None:
-    return
 
 
 async def start_again(round_: Round) -> None:
@@ -119,8 +95,11 @@ PAUSE_SECONDS = 18.0
 """Longer than an encode may be silent."""
 UNHEARD_SECONDS = 150.0
 """A step without heartbeats whose worker was killed is missed after two minutes."""
+UNTOLD_SECONDS = 170.0
+"""What was accepted while Temporal was away is begun by the sweeps: two minutes later, lest they
+race with whoever accepted it."""
 
-PROCESSES: Sequence[Fault] = (
+FAULTS: Sequence[Fault] = (
     Fault(
         "kill-media-worker",
         "kill -9 of a media worker in the middle of a transcode",
@@ -131,7 +110,7 @@ PROCESSES: Sequence[Fault] = (
     killed("kill-api", "api"),
     killed("kill-valkey", "valkey"),
     killed("kill-postgres", "postgres"),
-    killed("kill-temporal", "temporal"),
+    killed("kill-temporal", "temporal", deadline_seconds=UNTOLD_SECONDS),
     killed("kill-clamd", "clamd"),
     killed("kill-s3", "s3"),
     Fault(
@@ -156,5 +135,3 @@ PROCESSES: Sequence[Fault] = (
         lasts_seconds=PAUSE_SECONDS,
     ),
 )
-
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in PROCESSES}

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.harness.refunds import fan, sales
+
+__all__ = ["fan", "sales"]
