@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from temporalio import activity
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
@@ -17,10 +20,12 @@ from temporalio.worker import Worker
 
 from domain.charges.states import ChargeKind
 from domain.ids import unlock_workflow_id
+from domain.subscriptions.states import SubscriptionState
 from tests.workflows.configured import settings_of
 from worker import activity_worker
 from workflows.charges.messages import ChargeOrder
 from workflows.charges.start import tend_paying
+from workflows.declarations import implements
 from workflows.media.messages import IngestInput
 from workflows.media.start import start_ingest
 from workflows.payouts.messages import PayoutOrder
@@ -28,6 +33,10 @@ from workflows.payouts.start import start_payout
 from workflows.policies import BLOCKED
 from workflows.queues import Queue, queue_name
 from workflows.runner import WORKFLOWS, workflow_runner
+from workflows.subscriptions import steps as subscription_steps
+from workflows.subscriptions.messages import SubscriptionLook, SubscriptionOrder, Tending
+from workflows.subscriptions.start import begin_now
+from workflows.urgency import Urgency
 
 FLOOD = 400
 TURNS = 60
@@ -113,15 +122,45 @@ async def test_a_fan_who_waits_goes_before_payouts_and_creators_take_turns(
         return await start_payout(workflow_client, order, queue_prefix=prefix)
 
     async with deciding(workflow_client, prefix):
-        for workflow_id in [await pay_out(flooding) for _ in range(12)]:
-            await _waits(workflow_client, workflow_id)
+        for _ in range(12):
+            await pay_out(flooding)
         single = await pay_out(modest)
         unlock = await tend_paying(workflow_client, _unlock(), queue_prefix=prefix)
-        for workflow_id in (single, unlock):
-            await _waits(workflow_client, workflow_id)
+        await _backlog(workflow_client, prefix, 14)
         served = await OneSlot(workflow_client, Queue.MONEY, prefix, until=6).serve()
-    assert served[0] == unlock
-    assert single in served[1:4]
+    assert unlock in served[:2]
+    assert single in served[:4]
+
+
+async def test_a_fan_who_subscribes_goes_before_renewals_and_these_stay_the_creators(
+    workflow_client: Client, prefix: str
+) -> None:
+    """Three looks: the fan waits for the first; the second begins a period, so the run goes on as
+    a new one, which does the third."""
+    done: list[activity.Info] = []
+
+    @implements(subscription_steps.tend_subscription)
+    async def tend(tending: Tending) -> SubscriptionLook:
+        done.append(activity.info())
+        soon = tending.at + timedelta(seconds=0.5)
+        wake_at = soon if len(done) < 3 else None
+        return SubscriptionLook(SubscriptionState.ACTIVE, period_index=len(done), wake_at=wake_at)
+
+    order = SubscriptionOrder(str(uuid4()), str(uuid4()))
+    settings = settings_of(task_queue_prefix=prefix)
+    money = activity_worker(workflow_client, settings, Queue.MONEY, 1, [tend])
+    async with deciding(workflow_client, prefix), money:
+        patience = timedelta(seconds=20)
+        await begin_now(workflow_client, order, queue_prefix=prefix, patience=patience)
+        handle = workflow_client.get_workflow_handle(str(done[0].workflow_id))
+        await handle.result()
+    assert len({info.workflow_run_id for info in done}) == 2
+    assert [info.priority.priority_key for info in done] == [
+        Urgency.AWAITED,
+        Urgency.LATER,
+        Urgency.LATER,
+    ]
+    assert {info.priority.fairness_key for info in done} == {order.creator_id}
 
 
 async def test_steps_of_money_begin_no_faster_than_the_setting_says(
@@ -164,9 +203,17 @@ def _unlock() -> ChargeOrder:
     )
 
 
-async def _waits(client: Client, workflow_id: str) -> None:
-    """Until the first step of a run waits for a worker."""
-    handle = client.get_workflow_handle(workflow_id)
-    async with asyncio.timeout(30):
-        while not (await handle.describe()).raw_description.pending_activities:
-            await asyncio.sleep(0.05)
+async def _backlog(client: Client, prefix: str, wanted: int) -> None:
+    """Until so many steps wait on the queue of money. The server counts them every few seconds."""
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=queue_name(Queue.MONEY, prefix=prefix)),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        report_stats=True,
+    )
+    async with asyncio.timeout(40):
+        while True:
+            answer = await client.workflow_service.describe_task_queue(request)
+            if answer.stats.approximate_backlog_count >= wanted:
+                return
+            await asyncio.sleep(0.2)
