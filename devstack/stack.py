@@ -144,8 +144,10 @@ class Stack:
         return dict(self.environment)
 
     def migrate(self) -> None:
-        """Bring the database to the newest version, and make the buckets."""
-        prepare(settings_from(self.environment or self.current_environment()))
+        """Bring the database to the newest version, and make the buckets, under all settings that
+        are given: which sites may put files into the buckets is one."""
+        own = self.environment or self.current_environment()
+        prepare(settings_from({**self.given, **own}))
 
     def _start_together(self, parts: Sequence[Part], report: Report | None) -> dict[str, str]:
         launcher = Launcher(
