@@ -93,3 +93,12 @@ def test_grafana_finds_the_dashboard_and_where_its_numbers_are() -> None:
     assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}
     ids = [panel["id"] for panel in board["panels"]]
     assert len(ids) == len(set(ids))
+
+
+def test_prometheus_understands_what_each_panel_asks(tmp_path: Path) -> None:
+    board = json.loads((ROOT / "deploy/grafana/dashboards/job-backbone.json").read_text())
+    asked = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    rules = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(asked)]
+    path = tmp_path / "panels.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    assert f"{len(asked)} rules found" in promtool("check", "rules", path)
