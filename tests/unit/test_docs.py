@@ -29,6 +29,7 @@ from tests.harness.pages import (
     ACCOUNTS,
     API,
     ARCHITECTURE,
+    CONTRIBUTING,
     DECISIONS,
     INDEX,
     MEDIA,
@@ -83,6 +84,12 @@ def test_ci_checks_and_runs_the_readmes_test_command() -> None:
 def test_the_table_of_targets_is_what_make_help_shows() -> None:
     shown = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(README.table("target")) == {f"make {name}" for name in shown}
+
+
+def test_every_part_of_make_check_is_explained() -> None:
+    parts = re.search(r"^check: (.+?) +##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert parts is not None
+    assert list(CONTRIBUTING.table("part")) == parts[1].split()
 
 
 @EACH_PAGE
