@@ -1,4 +1,5 @@
-# One image for the API and for every worker pool; the command tells them apart.
+# One image for the API and for every worker pool; the command tells them apart. `backup` adds
+# PostgreSQL's client programs, which nothing else needs.
 
 FROM python:3.12-slim-bookworm AS build
 # pdqhash is compiled: it has no wheel for Linux.
@@ -11,7 +12,7 @@ WORKDIR /app
 COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-default-groups
 
-FROM python:3.12-slim-bookworm
+FROM python:3.12-slim-bookworm AS platform
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ffmpeg \
     && rm -rf /var/lib/apt/lists/* \
@@ -31,3 +32,17 @@ USER fansworld
 VOLUME /scratch
 EXPOSE 8000
 CMD ["python", "-m", "api"]
+
+# pg_dump has to be of the server's version, and Debian's is older.
+FROM platform AS backup
+USER root
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install --yes --no-install-recommends postgresql-client-18 \
+    && rm -rf /var/lib/apt/lists/* \
+    && install -d -o fansworld /backups
+USER fansworld
+VOLUME /backups
+ENTRYPOINT ["python", "-m", "ops.backup"]
+CMD ["list", "/backups"]

@@ -99,7 +99,8 @@ class Postgres(Part):
     def environment(self, place: Place) -> dict[str, str]:
         password, port = place.keys["postgres_password"], place.ports["postgres"]
         return {
-            "DATABASE_URL": f"postgresql+psycopg://{ROLE}:{password}@127.0.0.1:{port}/{DATABASE}"
+            "DATABASE_URL": f"postgresql+psycopg://{ROLE}:{password}@127.0.0.1:{port}/{DATABASE}",
+            "POSTGRES_TOOLS_DIR": str(_binaries()),
         }
 
     def settle(self, place: Place) -> None:

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     database_url: str = "postgresql+psycopg://fansworld@localhost:5432/fansworld"
     database_pool_size: int = Field(default=8, ge=1)
     valkey_url: str = "redis://localhost:6379/0"
+    postgres_tools_dir: str | None = None
+    """Where pg_dump and pg_restore are, for backups; None: on PATH."""
     s3_endpoint: str | None = None
     s3_public_endpoint: str | None = None
     s3_region: str = "us-east-1"

@@ -303,6 +303,22 @@ class Storage:
         """One PUT, so at most 5 GiB (S3's limit); nothing that we make comes near it."""
         return self._writer.put(bucket, PutItem(key, path, content_type, cache_control))
 
+    def put_large_file(
+        self,
+        bucket: str,
+        key: str,
+        path: Path,
+        *,
+        content_type: str,
+        cache_control: str | None = PRIVATE_IMMUTABLE,
+    ) -> None:
+        """Of any size: in parts where it is large, so its ETag is another than that of one PUT."""
+        headers = {"ContentType": content_type}
+        if cache_control is not None:
+            headers["CacheControl"] = cache_control
+        with storage_faults(bucket, key):
+            self._client.upload_file(str(path), bucket, key, ExtraArgs=headers)
+
     def put_many(
         self,
         bucket: str,
