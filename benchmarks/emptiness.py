@@ -1,4 +1,4 @@
-"""A run that does nothing but one step, and the step that does nothing."""
+"""Runs that do nothing but one step, and the step that does nothing."""
 
 from __future__ import annotations
 
@@ -31,3 +31,23 @@ class EmptyRun:
     async def outcome(self) -> str:
         await workflow.wait_condition(lambda: self._said is not None)
         return self._said or ""
+
+
+@workflow.defn
+class WaitingRun:
+    """After its step it waits for a month, as the run of a subscription does."""
+
+    def __init__(self) -> None:
+        self._waits = False
+
+    @workflow.run
+    async def run(self) -> None:
+        await workflow.execute_activity(
+            do_nothing, task_queue=ACTIVITIES, start_to_close_timeout=timedelta(seconds=10)
+        )
+        self._waits = True
+        await workflow.sleep(timedelta(days=30))
+
+    @workflow.update
+    async def begun(self) -> None:
+        await workflow.wait_condition(lambda: self._waits)

@@ -60,7 +60,7 @@ def run(rounds: int) -> list[Result]:
 def _pictures(settings: Settings, token: str, photo: bytes, rounds: int) -> Result:
     asyncio.run(_ingest(settings, token, [_photo_file(photo, n) for n in range(WARM)]))
     with Zygote() as zygote, tempfile.TemporaryDirectory() as folder:
-        bare = _BareLoop(settings, zygote, photo, Path(folder))
+        bare = BareLoop(settings, zygote, photo, Path(folder))
         bare.seconds(WARM)
         ours, peer = in_turn(
             rounds,
@@ -77,7 +77,7 @@ def _pictures(settings: Settings, token: str, photo: bytes, rounds: int) -> Resu
     )
 
 
-class _BareLoop:
+class BareLoop:
     """Renders and nothing else, `AT_ONCE` at a time."""
 
     def __init__(self, settings: Settings, zygote: Zygote, photo: bytes, folder: Path) -> None:
