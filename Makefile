@@ -80,7 +80,7 @@ simulate: install ## Play money under seeded chance (SEEDS=200 STEPS=150, or SEE
 chaos: install ## Break each part under work of every kind (ARGS="--fault kill-postgres" for one)
 	@$(PY) -m chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-bench: install ## Measure media, reads and unlocks against their peers, as ratios
+bench: install ## Measure all against its peers, as ratios (ARGS="--only backbone" for one part)
 	@$(PYTHON) devstack/install.py bench
 	@$(PY) -m benchmarks $(ARGS)
 

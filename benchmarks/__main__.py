@@ -18,12 +18,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import images, ingest, reads, unlocks, video
+from benchmarks import backbone, growth, images, ingest, reads, unlocks, video
+from benchmarks.kept import RESULTS, ROUNDS
+from benchmarks.pages import write_page
 from benchmarks.result import Result
-from benchmarks.table import write_table
 
-RESULTS = Path(__file__).parent / "results"
-ROUNDS = 5
 WIDTH_WITHOUT_TERMINAL = 140
 SUITES: dict[str, Callable[[int], Sequence[Result]]] = {
     "images": images.run,
@@ -31,6 +30,8 @@ SUITES: dict[str, Callable[[int], Sequence[Result]]] = {
     "ingest": ingest.run,
     "reads": reads.run,
     "unlocks": unlocks.run,
+    "backbone": backbone.run,
+    "growth": growth.run,
 }
 
 
@@ -94,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     is_whole = not options.only and options.rounds >= ROUNDS
     target = write(results, is_whole=is_whole)
     if is_whole:
-        write_table()
+        write_page()
     met = sum(result.met for result in results)
     console.print(f"{met} of {len(results)} goals met; {target}")
     return 0

@@ -65,6 +65,7 @@ class Page:
 
 
 README = Page(ROOT / "README.md")
+PERFORMANCE = Page(ROOT / "docs" / "performance.md")
 MEDIA, OPERATIONS, ARCHITECTURE, DECISIONS = (
     Page(ROOT / "docs" / f"{name}.md")
     for name in ("media", "operations", "architecture", "decisions")
@@ -84,6 +85,7 @@ INDEX = Page(ROOT / "docs" / "README.md")
 QUICKSTART = Page(ROOT / "docs" / "quickstart.md")
 PAGES = (
     *(README, ACCOUNTS, API, ARCHITECTURE, DECISIONS, LEDGER, MEDIA, OPERATIONS),
+    PERFORMANCE,
     *(BUYING, EARNINGS, PAYMENTS, PAYOUTS, POSTS, REFUNDS, SUBSCRIPTIONS, MESSAGES),
     *(BROWSER, CONTRIBUTING, ERRORS, INDEX, MIGRATIONS, QUICKSTART),
 )

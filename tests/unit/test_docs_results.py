@@ -1,4 +1,4 @@
-"""The README's measurements and the list of routes are made from what there is."""
+"""The page of measurements and the list of routes are made from what there is."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 
 from api import API_PREFIX
 from api.app import create_app
+from benchmarks.pages import NOTHING_YET, newest_blocks, newest_plot, ratios, with_newest
+from benchmarks.plot import PLOT
 from benchmarks.result import compare
-from benchmarks.table import NOTHING_YET, newest_table, table, with_table
 from infra.settings import Settings
 from tests.harness.pages import (
     ACCOUNTS,
@@ -20,8 +21,8 @@ from tests.harness.pages import (
     MEDIA,
     MESSAGES,
     PAYOUTS,
+    PERFORMANCE,
     POSTS,
-    README,
     REFUNDS,
     SUBSCRIPTIONS,
 )
@@ -50,8 +51,12 @@ def test_every_route_is_listed() -> None:
     assert sorted(listed) == sorted(routes)
 
 
-def test_the_readmes_table_is_that_of_the_newest_results() -> None:
-    assert README.text == with_table(README.text, newest_table()), "run python -m benchmarks.table"
+def test_the_page_holds_the_newest_results() -> None:
+    assert PERFORMANCE.text == with_newest(PERFORMANCE.text), "run python -m benchmarks.pages"
+
+
+def test_the_plot_is_that_of_the_newest_results() -> None:
+    assert PLOT.read_text() == newest_plot(), "run python -m benchmarks.pages"
 
 
 def test_results_become_rows_with_spread_and_goal(tmp_path: Path) -> None:
@@ -59,16 +64,16 @@ def test_results_become_rows_with_spread_and_goal(tmp_path: Path) -> None:
     machine = {"cpus": 2, "machine": "x86_64", "python": "3.11.7"}
     (tmp_path / "latest.json").write_text(json.dumps([result.as_json()]))
     (tmp_path / "machine.json").write_text(json.dumps(machine))
-    text = newest_table(tmp_path)
-    assert text == table([result], machine)
+    text = newest_blocks(tmp_path)["measured"]
+    assert text == ratios([result], machine)
     assert "| sets of pictures | 3.5 sets/s | 2 sets/s | 1.75× (1.50–2.00) | ≥ 1.2× | yes |" in text
     assert text.endswith("On 2 cores of x86_64, Python 3.11.7.")
 
 
-def test_without_results_the_table_says_so(tmp_path: Path) -> None:
-    assert newest_table(tmp_path) == NOTHING_YET
+def test_what_was_never_measured_is_told(tmp_path: Path) -> None:
+    assert set(newest_blocks(tmp_path).values()) == {NOTHING_YET}
 
 
-def test_a_page_without_a_place_for_the_table_is_told() -> None:
+def test_a_page_without_a_place_for_a_table_is_told() -> None:
     with pytest.raises(ValueError, match="measured"):
-        with_table("# A page", "| a table |")
+        with_newest("# A page")
