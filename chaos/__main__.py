@@ -20,7 +20,7 @@ from chaos.faults import FAULTS
 from chaos.faults.fault import Fault
 from chaos.outcome import Outcome
 from chaos.report import table_of, tell, write
-from chaos.rounds import Known, play
+from chaos.rounds import play_all
 from chaos.scene import Setup, UnderWay, open_stage
 from devstack.part import PartFailed
 from devstack.ports import NoFreePort
@@ -65,23 +65,20 @@ async def _play_all(
     outcomes: list[Outcome],
 ) -> None:
     names = given.family or list(FAMILIES)
-    known = Known()
+    chosen = [faults[name] for name in given.fault or faults]
     with_money = any(FAMILIES[name].moves_money for name in names)
     async with open_stage(given.run_dir, console, setup, with_money=with_money) as stage:
         with Live(table_of(outcomes), console=console, transient=True) as shown:
-            for number, name in enumerate(given.fault or faults, start=1):
-                fault = faults[name]
-                shown.update(table_of(outcomes, under_way=fault.name))
-                console.print(f"\n[bold]{number}. {fault.name}[/]: {fault.what}", highlight=False)
-                outcomes.append(
-                    await play(stage, fault, names, seed=given.seed, number=number, known=known)
-                )
-                tell(console, outcomes[-1])
+            waiting = list(chosen)
+            shown.update(table_of(outcomes, under_way=waiting[0].name))
+            async for outcome in play_all(stage, chosen, names, seed=given.seed):
+                outcomes.append(outcome)
+                tell(console, waiting.pop(0), outcome)
+                shown.update(table_of(outcomes, under_way=waiting[0].name if waiting else ""))
             if afterwards.NEEDED in names:
                 shown.update(table_of(outcomes, under_way=afterwards.NAME))
-                console.print("\n[bold]Days later[/]: payouts arrive, the books are compared")
                 outcomes.append(await afterwards.look(stage))
-                tell(console, outcomes[-1])
+                tell(console, afterwards.LATER, outcomes[-1])
 
 
 def _parser(faults: Mapping[str, Fault]) -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from typing import Any
 
 from chaos import doubles
 from chaos.families.schedules import RECONCILE
+from chaos.faults.fault import Fault, nothing
 from chaos.outcome import Outcome
 from chaos.stage import Stage
 from devstack.demo.browser import Browser
@@ -16,6 +17,7 @@ from devstack.demo.browser import Browser
 Rows = list[tuple[Any, ...]]
 
 NAME = "afterwards"
+LATER = Fault(NAME, "days later payouts arrive, and the books are compared", nothing, nothing)
 NEEDED = "payouts"
 """The family without which there is nothing to wait for."""
 BANK_DAYS = 3

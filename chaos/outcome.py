@@ -21,6 +21,10 @@ class Outcome:
     """From healing until the last work was in its end."""
     api_seconds: float = 0.0
     """From healing until `/readyz` says that all is there."""
+    prepared_seconds: float = 0.0
+    """For what had to be there before the work of the round could begin."""
+    seconds: float = 0.0
+    """The whole round."""
     operator: int = 0
     """Steps that an operator had to have tried again."""
     unanswered: list[str] = field(default_factory=list)

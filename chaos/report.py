@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from chaos.faults.fault import Fault
 from chaos.outcome import Outcome
 
 
@@ -38,8 +39,9 @@ def _counted(count: int) -> str:
     return f"[red]{count}[/]" if count else "[green]0[/]"
 
 
-def tell(console: Console, outcome: Outcome) -> None:
+def tell(console: Console, fault: Fault, outcome: Outcome) -> None:
     """One line when all is well, and each fact otherwise."""
+    console.print(f"\n[bold]{fault.name}[/]: {fault.what}", highlight=False)
     mark = "[green]✓[/]" if outcome.is_well else "[red]✗[/]"
     console.print(
         f"  {mark} {outcome.acknowledged} acknowledged, {outcome.lost} lost, "

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 import httpx2
 
@@ -21,8 +22,9 @@ from chaos.work import Family, Round
 from devstack.client import JsonObject
 
 MOMENT_SECONDS = 40.0
-ROUND_SECONDS = 150.0
+ROUND_SECONDS = 240.0
 """For all but the wait for the ends: a round is never without an end."""
+PREPARE_SECONDS = 100.0
 SPREAD_SECONDS = 0.5
 """Over which the work of a round begins, so that the fault meets it before, in and after."""
 READY_SECONDS = 60.0
@@ -42,32 +44,104 @@ class Known:
         return fresh
 
 
-async def play(
-    stage: Stage, fault: Fault, names: Sequence[str], *, seed: int, number: int, known: Known
-) -> Outcome:
-    """Work of the families named, the fault in the middle of it, and what came of both."""
+@dataclass
+class Prepared:
+    """A round that can begin."""
+
+    fault: Fault
+    round_: Round
+    families: Sequence[Family]
+    seconds: float = 0.0
+    error: Exception | None = None
+
+
+async def play_all(
+    stage: Stage, faults: Sequence[Fault], names: Sequence[str], *, seed: int
+) -> AsyncIterator[Outcome]:
+    """Play one fault after the other. What a round needs is made while the one before it recovers,
+    once that is healed."""
+    known = Known()
+
+    def prepare(number: int, suffix: str = "") -> Awaitable[Prepared | None]:
+        return _prepared(stage, faults, number, names, seed=seed, suffix=suffix)
+
+    prepared = await prepare(0)
+    for number in range(1, len(faults) + 1):
+        assert prepared is not None
+        begun = time.monotonic()
+        coming = Ahead(lambda number=number: prepare(number))  # type: ignore[misc]
+        outcome = await _play_bounded(prepared, known, coming)
+        prepared = await coming.ready()
+        if prepared is not None and prepared.error is not None:
+            # Something was away still; now nothing is.
+            prepared = await prepare(number, suffix="-again")
+        yield replace(outcome, seconds=round(time.monotonic() - begun, 1))
+
+
+class Ahead:
+    """The next round's preparation: begun once, by whoever is first."""
+
+    def __init__(self, prepare: Callable[[], Awaitable[Prepared | None]]) -> None:
+        self._prepare = prepare
+        self._task: asyncio.Task[Prepared | None] | None = None
+
+    def begin(self) -> None:
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._prepare())
+
+    async def ready(self) -> Prepared | None:
+        """None: it was the last round."""
+        self.begin()
+        assert self._task is not None
+        return await self._task
+
+
+async def _prepared(
+    stage: Stage,
+    faults: Sequence[Fault],
+    number: int,
+    names: Sequence[str],
+    *,
+    seed: int,
+    suffix: str,
+) -> Prepared | None:
+    if number == len(faults):
+        return None
+    fault, begun = faults[number], time.monotonic()
     dice = random.Random(f"{seed} {fault.name}")
-    round_ = Round(stage, f"{number:02d}", dice, frozenset(names))
+    round_ = Round(stage, f"{number + 1:02d}{suffix}", dice, frozenset(names))
+    made = Prepared(fault, round_, [FAMILIES[name](round_) for name in names])
     try:
+        async with asyncio.timeout(PREPARE_SECONDS):
+            await asyncio.gather(*(family.prepare() for family in made.families))
+    except Exception as error:  # Told as the round's own; the other rounds are to be played.
+        made.error = error
+    made.seconds = time.monotonic() - begun
+    return made
+
+
+async def _play_bounded(prepared: Prepared, known: Known, coming: Ahead) -> Outcome:
+    fault, round_ = prepared.fault, prepared.round_
+    try:
+        if prepared.error is not None:
+            raise prepared.error
         async with asyncio.timeout(ROUND_SECONDS + fault.deadline_seconds):
-            return await _play(round_, fault, known)
+            outcome = await _play(prepared, known, coming)
+        return replace(outcome, prepared_seconds=round(prepared.seconds, 1))
     except Exception as error:  # Whatever it is, the other rounds are to be played.
-        await _heal_anyway(round_, fault)
+        # It may not have been injected yet.
+        with contextlib.suppress(OSError):
+            await fault.heal(round_)
         why = f"the round broke off: {type(error).__name__}: {error}"
         return Outcome(fault.name, [], len(round_.works), 0, 0, 0.0, unanswered=[why])
 
 
-async def _heal_anyway(round_: Round, fault: Fault) -> None:
-    """It may not have been injected yet."""
-    with contextlib.suppress(OSError):
-        await fault.heal(round_)
-
-
-async def _play(round_: Round, fault: Fault, known: Known) -> Outcome:
-    stage, names = round_.stage, sorted(round_.families)
-    families = [FAMILIES[name](round_) for name in names]
-    await asyncio.gather(*(family.prepare() for family in families))
-    begun = asyncio.gather(*(_begin(family, round_) for family in families), return_exceptions=True)
+async def _play(prepared: Prepared, known: Known, coming: Ahead) -> Outcome:
+    """Work of the families, the fault in the middle of it, and what came of both."""
+    fault, round_, stage = prepared.fault, prepared.round_, prepared.round_.stage
+    begun = asyncio.gather(
+        *(_begin(family, round_) for family in prepared.families), return_exceptions=True
+    )
     await _the_moment(round_)
     await fault.inject(round_)
     await asyncio.sleep(fault.lasts_seconds)
@@ -75,8 +149,11 @@ async def _play(round_: Round, fault: Fault, known: Known) -> Outcome:
     healed_at = time.monotonic()
     back = asyncio.create_task(_answers_again(stage, healed_at))
     refused = [str(error) for error in await begun if isinstance(error, BaseException)]
-    ends = await await_ends(stage.temporal, round_.works, seconds=fault.deadline_seconds)
     api_seconds = await back
+    coming.begin()
+    ends = await await_ends(stage.temporal, round_.works, seconds=fault.deadline_seconds)
+    # What is being made is not settled.
+    await coming.ready()
     found = await _settled(stage, round_)
     await _stop_waiting_for_timers(stage)
     return _judged(fault, round_, ends, known.new(found), refused, healed_at, api_seconds)

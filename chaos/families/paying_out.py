@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.families.selling import earn, open_account, seller
+from chaos.families.selling import block_payouts, earn, open_account, seller
 from chaos.work import Family
 from devstack.people import Person
 from domain.ids import PAYOUT_BATCH, connect_workflow_id, payout_workflow_id
@@ -20,6 +20,7 @@ class Payouts(Family):
         self._creator = await earn(self.round, "paid-out")
 
     async def begin(self) -> None:
+        await block_payouts(self.round, self._creator, None)
         async with self.stage.asking(self._creator) as ask:
             made = await ask("POST", "/me/payouts", {"currency": "USD"}, key=new_id())
         path = f"/me/payouts/{made['id']}"
@@ -44,6 +45,7 @@ class Batches(Family):
         if "payouts" in self.round.families:
             # Or the batch is first, and nothing is left to ask for.
             await self.round.event("payouts").wait()
+        await block_payouts(self.round, self._creator, None)
         await self.stage.trigger_schedule(PAYOUT_BATCH)
         self.acknowledge("the batch", PAYOUT_BATCH, self._look, *ON_ITS_WAY)
 

@@ -18,10 +18,15 @@ DISPUTED_CARD = "pm_card_createDispute"
 async def seller(round_: Round, name: str) -> Person:
     """A creator whose earnings do not wait."""
     creator = await round_.creator(name)
-    terms = {"fee_bps": None, "hold_days": 0, "payouts_blocked_reason": None, "reason": "Known."}
+    await block_payouts(round_, creator, None)
+    return creator
+
+
+async def block_payouts(round_: Round, creator: Person, reason: str | None) -> None:
+    """None: let a creator be paid out."""
+    terms = {"fee_bps": None, "hold_days": 0, "payouts_blocked_reason": reason, "reason": "Known."}
     async with round_.stage.asking(round_.stage.staff) as ask:
         await ask("PUT", f"/admin/creators/{creator.id}/money", terms)
-    return creator
 
 
 async def post_for_sale(round_: Round, creator: Person) -> JsonObject:
@@ -98,8 +103,10 @@ async def open_account(round_: Round, creator: Person, *, finished: bool) -> Non
 
 
 async def earn(round_: Round, name: str) -> Person:
-    """A creator who can be paid out, and who has something available."""
+    """A creator who can be paid out, once that is not blocked any more, and who has something
+    available. A batch of the round before may still be under way."""
     creator = await seller(round_, name)
+    await block_payouts(round_, creator, "Not yet.")
     await open_account(round_, creator, finished=True)
     fan, card_id = await fan_with_card(round_, f"{name}-fan")
     await buy(round_, fan, await post_for_sale(round_, creator), card_id, finished=True)
