@@ -35,7 +35,7 @@ def main(
     faults: Mapping[str, Fault] = FAULTS,
     setup: Setup | None = None,
 ) -> int:
-    """Exit code 0: nothing was lost, and nothing done twice.
+    """Exit code 0: nothing was lost, and nothing done twice. 1: something was. 2: no stack.
 
     Args:
         faults: those that `--fault` may name, all of them where it names none.
@@ -49,6 +49,9 @@ def main(
     except (StackFailed, PartFailed, NoFreePort, UnderWay) as error:
         console.print(f"[red]✗[/] {error}", highlight=False)
         return 2
+    except KeyboardInterrupt:
+        console.print("interrupted; what this command had started was stopped")
+        return 130
     finally:
         write(outcomes, given.result)
     console.print(table_of(outcomes))

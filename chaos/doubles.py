@@ -163,11 +163,14 @@ async def stray_objects(stage: Stage, media_ids: Sequence[str]) -> list[str]:
         rows = await stage.rows(
             "SELECT object_key FROM renditions WHERE media_id = :id", id=media_id
         )
-        keys = tuple(str(key) for (key,) in rows)
-        for key in await stage.objects_of(media_id):
-            if not key.startswith(("o/", *keys)):
-                found.append(f"no row names the object {key}")
+        found += strays(await stage.objects_of(media_id), [str(key) for (key,) in rows])
     return found
+
+
+def strays(keys: Sequence[str], named: Sequence[str]) -> list[str]:
+    """Objects that are neither an original nor what a row names, or below it."""
+    known = ("o/", *named)
+    return [f"no row names the object {key}" for key in keys if not key.startswith(known)]
 
 
 async def mails(stage: Stage) -> tuple[list[str], list[str]]:

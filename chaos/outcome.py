@@ -18,7 +18,7 @@ class Outcome:
     doubled: int
     """Effects that show twice, rows that break a rule, and differences from Stripe's books."""
     recovery_seconds: float
-    """From healing until the last work was in its end."""
+    """From when it is healed, by starting what was killed, until the last work was in its end."""
     api_seconds: float = 0.0
     """From healing until `/readyz` says that all is there."""
     prepared_seconds: float = 0.0

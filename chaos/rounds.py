@@ -145,8 +145,9 @@ async def _play(prepared: Prepared, known: Known, coming: Ahead) -> Outcome:
     await _the_moment(round_)
     await fault.inject(round_)
     await asyncio.sleep(fault.lasts_seconds)
-    await fault.heal(round_)
+    # What has to start again does so within the time to recover.
     healed_at = time.monotonic()
+    await fault.heal(round_)
     back = asyncio.create_task(_answers_again(stage, healed_at))
     refused = [str(error) for error in await begun if isinstance(error, BaseException)]
     api_seconds = await back

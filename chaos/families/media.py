@@ -52,15 +52,18 @@ class Uploads(Family):
     moves_money = False
 
     async def begin(self) -> None:
-        owner = await self.round.creator("films")
         for file in (self.stage.video, photo()):
-            media_id = await send_file(self.round, owner, file)
-            self.acknowledge(
-                f"{file.name} {media_id}",
-                ingest_workflow_id(media_id),
-                lambda media_id=media_id: self.seen(owner, f"/media/{media_id}", "state"),  # type: ignore[misc]
-                "ready",
-            )
+            await self.send(file)
+
+    async def send(self, file: FileToSend) -> None:
+        owner = await self.round.creator("films")
+        media_id = await send_file(self.round, owner, file)
+        self.acknowledge(
+            f"{file.name} {media_id}",
+            ingest_workflow_id(media_id),
+            lambda: self.seen(owner, f"/media/{media_id}", "state"),
+            "ready",
+        )
 
 
 class Deletions(Family):

@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chaos.apps import MEDIA_WORKERS
+from chaos.families.media import Uploads, photo
 from chaos.faults.fault import Fault
 from chaos.work import Round
 
 DISK_MIB = 512
 FREE_MIB_MIN = 64
 MIB = 1024 * 1024
+FULL_SECONDS = 12.0
 BALLAST = "ballast"
 MORE_THAN_THERE_IS = str(2**60)
 SETTING = "SCRATCH_FREE_BYTES_MIN"
@@ -52,6 +54,9 @@ async def fill(round_: Round) -> None:
     else:
         round_.notes.append(f"no disk could be mounted; {SETTING} was raised")
         await _with_setting(round_, MORE_THAN_THERE_IS)
+    if Uploads.name in round_.families:
+        # One that meets the full disk from its first step on.
+        await Uploads(round_).send(photo())
 
 
 def _write_ballast(path: Path) -> None:
@@ -83,10 +88,10 @@ async def _with_setting(round_: Round, value: str) -> None:
 FAULTS: Sequence[Fault] = (
     Fault(
         "scratch-full",
-        "the scratch disk has no byte left, for longer than steps are tried again",
+        f"the scratch disk has no byte left, for {FULL_SECONDS:.0f} s",
         fill,
         free,
-        lasts_seconds=20,
+        lasts_seconds=FULL_SECONDS,
         asks_operator=True,
     ),
 )

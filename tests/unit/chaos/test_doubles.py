@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chaos.doubles import charged_twice, made_twice, mailed_twice
+from chaos.doubles import charged_twice, made_twice, mailed_twice, strays
 from devstack.client import JsonObject
 from devstack.mailbox import CaughtMail
 
@@ -37,6 +37,14 @@ def test_two_charges_for_one_thing_are_found() -> None:
 
 def test_a_payment_of_nothing_is_found() -> None:
     assert charged_twice([intent(1, "x")], {}) == ["pi_1 was taken for no charge of ours"]
+
+
+def test_an_object_that_no_row_names_is_found() -> None:
+    named = ["m/1/1/thumb.jpg", "m/1/1/v480/"]
+    sound = ["o/1", "m/1/1/thumb.jpg", "m/1/1/v480/init.mp4", "m/1/1/v480/000001.m4s"]
+    assert strays(sound, named) == []
+    again = [*sound, "m/1/2/thumb.jpg"]
+    assert strays(again, named) == ["no row names the object m/1/2/thumb.jpg"]
 
 
 def test_a_letter_that_came_twice_is_found_whatever_its_ids() -> None:
