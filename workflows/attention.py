@@ -72,6 +72,10 @@ class Attention:
         self._on_change = on_change
 
     @property
+    def blocked(self) -> list[BlockedStep]:
+        return [self._blocked[step] for step in self.blocked_steps]
+
+    @property
     def blocked_steps(self) -> tuple[str, ...]:
         return tuple(sorted(self._blocked))
 

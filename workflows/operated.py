@@ -53,6 +53,11 @@ class Operated:
         self.attention.check(choice, skip=True)
 
     @workflow.query
+    def blocked_steps(self) -> list[BlockedStep]:
+        """As `waiting_steps`, with the reason and the cause of each."""
+        return self.attention.blocked
+
+    @workflow.query
     def waiting_steps(self) -> list[str]:
         """Steps that wait for an operator."""
         return list(self.attention.blocked_steps)

@@ -19,25 +19,15 @@ from api.starting import TEMPORAL_FAULTS, TEMPORAL_SECONDS
 from domain.access import Reason
 from domain.errors import AccessDenied, Conflict, NotFound, Unavailable
 from domain.ids import ingest_workflow_id
-from domain.media.rejections import RejectionCode
-from domain.media.states import MediaState, Visibility, may_move
+from domain.media.states import MediaState, Visibility
 from infra.db import async_transaction
 from infra.models import AuditEntry, Media, Upload, User
 from infra.queries import audit
 from infra.queries.access import OpenedMedia, open_media, open_media_row
+from infra.queries.generations import begin_generation
 from infra.queries.posts.writing import require_in_public_posts_only
 
 log = structlog.get_logger(__name__)
-
-_PROCESSED = frozenset(
-    {
-        MediaState.READY,
-        MediaState.REJECTED,
-        MediaState.FAILED,
-        MediaState.CANCELLED,
-    }
-)
-_RUNNING = frozenset({MediaState.PROCESSING, MediaState.PLAYABLE})
 
 
 async def open_managed(parts: Parts, *, caller: SignedIn, media_id: str) -> OpenedMedia:
@@ -203,49 +193,10 @@ async def reprocess_media(
     only = tuple(dict.fromkeys(renditions))
     async with async_transaction(parts.engine) as session:
         media = await lock_media(session, media_id)
-        _require_reprocessable(media)
-        _begin_generation(media, only_renditions=only)
-        media.updated_at = parts.now()
+        begin_generation(media, only_renditions=only, at=parts.now())
         await record_staff_act(session, opened, "media.reprocessed", renditions=",".join(only))
     await begin_ingest(parts, media, only_renditions=only)
     return media
-
-
-def _require_reprocessable(media: Media) -> None:
-    state = MediaState(media.state)
-    if state in _RUNNING:
-        raise Conflict(
-            "It is being processed. Cancel that first, or wait.",
-            code="already_processing",
-            state=media.state,
-        )
-    if state is MediaState.HELD:
-        # A cancelled re-processing goes back to what was served; nothing of this was cleared.
-        raise Conflict("It waits for a moderator's decision.", code="held_for_review")
-    if state not in _PROCESSED:
-        raise Conflict("Its upload is not complete.", code="not_processed", state=media.state)
-    if media.original_deleted_at is not None:
-        raise Conflict("Its original is not kept any more. Upload it again.", code="original_gone")
-    if media.rejection_code and RejectionCode(media.rejection_code).forbids_serving:
-        raise Conflict(
-            "Its original is sealed and may not be processed again.",
-            code="sealed_original",
-            rejection_code=media.rejection_code,
-        )
-
-
-def _begin_generation(media: Media, *, only_renditions: tuple[str, ...]) -> None:
-    """The row says all that the sweep needs to start the run if nobody else does."""
-    state = MediaState(media.state)
-    target = MediaState.PLAYABLE if state is MediaState.READY else MediaState.PROCESSING
-    assert may_move(state, target)
-    media.state = target
-    media.generation += 1
-    media.workflow_id = ingest_workflow_id(media.id, media.generation)
-    media.plan = {"only_renditions": list(only_renditions)} if only_renditions else None
-    media.step, media.progress_percent, media.progress_note = None, 0, None
-    media.needs_attention = False
-    media.rejection_code = media.rejection_detail = None
 
 
 async def _require_renditions(
@@ -269,7 +220,7 @@ async def cancel_processing(parts: Parts, *, caller: SignedIn, media_id: str) ->
     """
     opened = await open_managed(parts, caller=caller, media_id=media_id)
     media = opened.media
-    if media.media_state not in _RUNNING:
+    if not media.media_state.is_running:
         raise Conflict("It is not being processed.", code="not_processing", state=media.state)
     run = parts.temporal.get_workflow_handle(ingest_workflow_id(media.id, media.generation))
     try:
@@ -289,7 +240,7 @@ async def _cancel_unstarted(parts: Parts, media_id: str, *, generation: int) -> 
     """No run is there to end: a crash left it unstarted, or it is over by now."""
     async with async_transaction(parts.engine) as session:
         media = await lock_media(session, media_id)
-        if media.state in _RUNNING and media.generation == generation:
+        if MediaState(media.state).is_running and media.generation == generation:
             served = media.state == MediaState.PLAYABLE and media.published_generation is not None
             media.state = MediaState.READY if served else MediaState.CANCELLED
             media.updated_at = parts.now()

@@ -33,6 +33,11 @@ class MediaState(StrEnum):
         return self not in _MOVING
 
     @property
+    def is_running(self) -> bool:
+        """A run of ingest is at work on it."""
+        return self in (MediaState.PROCESSING, MediaState.PLAYABLE)
+
+    @property
     def is_servable(self) -> bool:
         """Renditions exist and moderation let them through."""
         return self in (MediaState.PLAYABLE, MediaState.READY)

@@ -96,7 +96,7 @@ def restore(settings: Settings, repository: Repository, name: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     say = Console(highlight=False, soft_wrap=True).print
     try:
         settings = load_settings()
@@ -172,13 +172,13 @@ def _size(count: int) -> str:
     return f"{size:.3g} TB"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(
         prog="python -m ops.backup",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("check", help="whether the platform has all that its rows name")
     for command, said in (
         ("create", "one more backup"),
@@ -193,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("name", nargs="?", help="a backup; the newest where left out")
         if command == "prune":
             added.add_argument("--keep", type=_positive, required=True, help="how many stay")
-    return parser
+    return whole
 
 
 def _positive(written: str) -> int:

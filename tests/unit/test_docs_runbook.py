@@ -22,6 +22,7 @@ RETRIED = {
 NOT_IN_STEPS = {
     "infra/queries/idempotency.py",
     "infra/reads.py",
+    "infra/queries/generations.py",
     "infra/queries/access",
     "infra/passwords.py",
     "infra/queries/accounts.py",
