@@ -1,7 +1,7 @@
 # One image for the API and for every worker pool; the command tells them apart. `backup` adds
 # PostgreSQL's client programs, which nothing else needs.
 
-FROM python:3.12-slim-bookworm AS build
+FROM python:3.12.13-slim-bookworm AS build
 # pdqhash is compiled: it has no wheel for Linux.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ \
@@ -12,7 +12,7 @@ WORKDIR /app
 COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-default-groups
 
-FROM python:3.12-slim-bookworm AS platform
+FROM python:3.12.13-slim-bookworm AS platform
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ffmpeg \
     && rm -rf /var/lib/apt/lists/* \

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import mmap
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +20,75 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 OURS = {name: each for name, each in SERVICES.items() if "build" in each}
+VOLUMES = set(yaml.safe_load(TEXT)["volumes"])
+SETTINGS = {name.upper() for name in Settings.model_fields}
 ONE_SHOT = {"temporal-schema", "temporal-namespace", "prepare"}
 
 
-def test_every_variable_of_our_services_is_a_setting() -> None:
-    workers = {f"worker-{queue.value}" for queue in Queue}
-    assert OURS.keys() == {"prepare", "api", "monitor", "backup", *workers}
-    fields = {name.upper() for name in Settings.model_fields}
-    for name, service in OURS.items():
-        assert service["environment"].keys() <= fields, name
+def faults_of(services: dict[str, dict[str, Any]], volumes: set[str]) -> list[str]:
+    """Where the file does not fit the code, the settings or itself, each with its service."""
+    faults = [
+        f"{name}: {fault}"
+        for name, service in services.items()
+        for look in (faults_of_image, faults_of_mounts)
+        for fault in look(service)
+    ]
+    for name, service in services.items():
+        faults += [f"{name}: {fault}" for fault in faults_of_order(service, services)]
+        if "build" in service:
+            faults += [f"{name}: {each} is no setting" for each in unknown_to_settings(service)]
+            faults += [f"{name}: {fault}" for fault in faults_of_health(name, service)]
+            if name != "backup":  # Its image has the program as entry point.
+                faults += [f"{name}: {fault}" for fault in faults_of_command(service["command"])]
+    named = {
+        mount.partition(":")[0]
+        for service in services.values()
+        for mount in service.get("volumes", [])
+        if not mount.startswith((".", "/"))
+    }
+    return faults + [f"volume {each}" for each in sorted(named ^ volumes)]
+
+
+def faults_of_image(service: dict[str, Any]) -> list[str]:
+    image = service["image"]
+    if "build" in service or re.search(r":v?\d+\.\d+(\.\d+)?$", image):
+        return []
+    return [f"{image} is no exact version"]
+
+
+def faults_of_mounts(service: dict[str, Any]) -> list[str]:
+    sources = [mount.partition(":")[0] for mount in service.get("volumes", [])]
+    return [
+        f"{each} is not there"
+        for each in sources
+        if each[:2] == "./" and not (ROOT / each).exists()
+    ]
+
+
+def faults_of_order(service: dict[str, Any], services: dict[str, dict[str, Any]]) -> list[str]:
+    """What is waited for has to be able to tell that it is well, or done."""
+    faults = []
+    for other, how in service.get("depends_on", {}).items():
+        wanted = "service_completed_successfully" if other in ONE_SHOT else "service_healthy"
+        if how["condition"] != wanted:
+            faults.append(f"{other} has to be {wanted}")
+        if other not in services or not (other in ONE_SHOT or "healthcheck" in services[other]):
+            faults.append(f"{other} can't tell that it is well")
+    return faults
+
+
+def unknown_to_settings(service: dict[str, Any]) -> set[str]:
+    return set(service["environment"]) - SETTINGS
+
+
+def faults_of_health(name: str, service: dict[str, Any]) -> list[str]:
+    """Health checks of ours ask the port that a setting says, by a path that there is."""
+    asked = re.search(r"http://127\.0\.0\.1:(\d+)(/\w+)", str(service.get("healthcheck", "")))
+    if asked is None:
+        return [] if name in ("prepare", "backup") else ["there is no health check"]
+    variable, path = ("API_PORT", "/readyz") if name == "api" else ("METRICS_PORT", "/metrics")
+    wanted = (service["environment"][variable], path)
+    return [] if asked.groups() == wanted else [f"asks {asked[0]}, and {wanted} is served"]
 
 
 def test_no_secret_has_a_default() -> None:
@@ -42,6 +105,8 @@ def test_no_secret_is_written_out() -> None:
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
             if variable.startswith("GF_AUTH_"):  # Switches of Grafana's.
+                continue
+            if value is None:  # Passed on from where the file is used.
                 continue
             if re.search(r"(^|_)(KEYS?|KEY_ID|SECRET|PASSWORD|PWD|AUTH)(_|$)", variable):
                 assert str(value).startswith("${"), f"{name}: {variable}"
@@ -63,13 +128,6 @@ def faults_of_command(command: list[str]) -> list[str]:
     return [f"{flag} is unknown" for flag in flags if flag[:2] == "--" and f'"{flag}"' not in text]
 
 
-def test_every_command_of_ours_exists() -> None:
-    for name, service in OURS.items():
-        if name != "backup":  # Its image has the program as entry point.
-            assert faults_of_command(service["command"]) == [], name
-    assert 'ENTRYPOINT ["python", "-m", "ops.backup"]' in (ROOT / "Dockerfile").read_text()
-
-
 @pytest.mark.parametrize(
     "command",
     [
@@ -83,17 +141,57 @@ def test_a_command_that_does_not_exist_is_found(command: list[str]) -> None:
     assert faults_of_command(command)
 
 
-def test_ports_are_those_that_processes_listen_on() -> None:
-    """Of ours: what is published, and what health checks ask, is what a setting says."""
+def test_the_file_fits_the_code() -> None:
+    workers = {f"worker-{queue.value}" for queue in Queue}
+    assert OURS.keys() == {"prepare", "api", "monitor", "backup", *workers}
+    assert faults_of(SERVICES, VOLUMES) == []
     assert OURS["api"]["ports"] == ["127.0.0.1:8000:" + OURS["api"]["environment"]["API_PORT"]]
-    for name, service in OURS.items():
-        asked = re.search(r"http://127\.0\.0\.1:(\d+)(/\w+)", str(service.get("healthcheck", "")))
-        if asked is None:
-            assert name in ("prepare", "backup"), f"{name} has no health check"
-            continue
-        variable = "API_PORT" if name == "api" else "METRICS_PORT"
-        assert asked[1] == service["environment"][variable], name
-        assert asked[2] == ("/readyz" if name == "api" else "/metrics"), name
+    assert 'ENTRYPOINT ["python", "-m", "ops.backup"]' in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize(
+    ("service", "field", "value", "fault"),
+    [
+        ("api", "environment", {"API_PORTS": "8000"}, "api: API_PORTS is no setting"),
+        ("api", "environment", {"API_PORT": "8001"}, "api: asks http://127.0.0.1:8000/readyz"),
+        ("monitor", "healthcheck", {"test": "http://127.0.0.1:9464/up"}, "monitor: asks"),
+        ("worker-io", "healthcheck", {}, "worker-io: there is no health check"),
+        ("worker-io", "command", ["python", "-m", "work"], "worker-io: work.py is not there"),
+        ("postgres", "image", "postgres:18", "postgres: postgres:18 is no exact version"),
+        ("valkey", "image", "valkey/valkey", "valkey: valkey/valkey is no exact version"),
+        ("clamd", "volumes", ["clamd:/x", "./deploy/clamav.conf:/y"], "./deploy/clamav.conf is"),
+        ("s3", "volumes", ["objects:/data"], "volume objects"),
+        ("s3", "volumes", [], "volume s3"),
+        ("s3", "healthcheck", None, "s3 can't tell that it is well"),
+        ("api", "depends_on", {"valkey": {"condition": "service_started"}}, "valkey has to be"),
+    ],
+)
+def test_a_fault_that_is_planted_is_found(service: str, field: str, value: Any, fault: str) -> None:
+    planted = copy.deepcopy(SERVICES)
+    if field == "environment":
+        planted[service][field] |= value
+    elif value is None:
+        del planted[service][field]
+    else:
+        planted[service][field] = value
+    assert any(fault in each for each in faults_of(planted, VOLUMES))
+
+
+def test_every_setting_can_be_given() -> None:
+    given = set().union(*(service["environment"] for service in OURS.values()))
+    # Facts of the image; and a load balancer is what draining is for.
+    ours = {"SCRATCH_DIR", "FFMPEG_PATH", "FFPROBE_PATH", "POSTGRES_TOOLS_DIR"}
+    assert SETTINGS - given == ours | {"API_DRAIN_SECONDS"}
+
+
+def test_temporal_knows_what_it_is_told() -> None:
+    """Names of its configuration stand in its program, which comes as a package, too."""
+    overrides = yaml.safe_load((ROOT / "deploy/compose/temporal-dynamic.yaml").read_text())
+    names = {*overrides, *SERVICES["temporal"]["environment"]} - {"SQL_PASSWORD"}  # The tools'.
+    program = Path(sys.executable).parent / "temporal"
+    with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        assert [name for name in names if text.find(name.encode()) < 0] == []
+        assert text.find(b"matching.enableFairnes_") < 0, "a name that nobody knows"
 
 
 def test_parts_are_asked_at_the_ports_that_they_serve() -> None:
@@ -130,18 +228,9 @@ def test_ours_can_not_write_but_where_they_should() -> None:
 def test_an_encoders_memory_holds_its_decoders() -> None:
     fields = Settings.model_fields
     decoders = fields["worker_media_slots"].default * fields["decoder_memory_bytes_max"].default
-    limit = int(OURS["worker-media"]["mem_limit"].removesuffix("g")) * 1024**3
-    assert limit >= decoders + 1024**3
-
-
-def test_every_volume_is_declared_and_used() -> None:
-    named = {
-        mount.partition(":")[0]
-        for service in SERVICES.values()
-        for mount in service.get("volumes", [])
-        if not mount.startswith((".", "/"))
-    }
-    assert named == set(yaml.safe_load(TEXT)["volumes"])
+    limit = re.fullmatch(r"\$\{WORKER_MEDIA_MEMORY:-(\d+)g\}", OURS["worker-media"]["mem_limit"])
+    assert limit is not None
+    assert int(limit[1]) * 1024**3 >= decoders + 1024**3
 
 
 def test_signatures_are_kept_fresh() -> None:
@@ -167,31 +256,12 @@ def test_what_watches_is_for_operators_of_this_machine_only() -> None:
         assert len(mounts) == 1, folder
 
 
-def test_start_order_waits_for_what_can_tell_that_it_is_well() -> None:
-    for name, service in SERVICES.items():
-        for other, how in service.get("depends_on", {}).items():
-            wanted = "service_completed_successfully" if other in ONE_SHOT else "service_healthy"
-            assert how["condition"] == wanted, f"{name} on {other}"
-            assert other in ONE_SHOT or "healthcheck" in SERVICES[other]
-
-
 def test_a_worker_is_given_longer_than_its_own_grace() -> None:
     for name, service in OURS.items():
         if name.startswith("worker"):
             grace = int(service["environment"]["WORKER_GRACEFUL_SHUTDOWN_SECONDS"])
             # `worker.py` ends itself 10 s after its grace.
             assert int(service["stop_grace_period"].removesuffix("s")) > grace + 10
-
-
-@pytest.mark.parametrize("name", sorted(SERVICES))
-def test_images_are_pinned_and_mounted_files_exist(name: str) -> None:
-    service = SERVICES[name]
-    assert not service["image"].endswith(":latest")
-    assert ":" in service["image"]
-    for mount in service.get("volumes", []):
-        source = mount.partition(":")[0]
-        if source.startswith("./"):
-            assert (ROOT / source).exists(), source
 
 
 def test_the_namespace_job_registers_our_search_attributes() -> None:
