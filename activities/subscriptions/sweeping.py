@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import structlog
-from sqlalchemy import Engine, exists, or_, select
+from sqlalchemy import Engine, Select, or_, select, union
 from temporalio.client import Client
 
 from activities.errors import typed_failures
@@ -35,6 +36,9 @@ BATCH = 200
 LATE_AFTER = timedelta(minutes=15)
 """A run that lives has come by then, or has begun if the API could start it."""
 _FINAL = (SubscriptionState.CANCELED, SubscriptionState.EXPIRED)
+
+Found: TypeAlias = Select[str, str, datetime | None]
+_FOUND: Found = select(Subscription.id, Subscription.creator_id, Subscription.wake_at)
 
 
 class SubscriptionSweep:
@@ -72,27 +76,15 @@ class SubscriptionSweep:
     def late(self, at: datetime) -> list[SubscriptionOrder]:
         """Those whose time came and went, or that nobody has ever looked at; and those of an
         account that was shut, which have to end."""
-        is_shut = exists().where(
-            User.id.in_([Subscription.fan_id, Subscription.creator_id]),
-            or_(User.suspended_at.is_not(None), User.deleted_at.is_not(None)),
-            Subscription.state.not_in(_FINAL),
-        )
+        ways = (*_overdue(at - LATE_AFTER), *_of_shut_accounts())
+        found = union(*(each.limit(self._batch).subquery().select() for each in ways)).subquery()
         with transaction(self._engine) as session:
-            found = session.execute(
-                select(Subscription.id, Subscription.creator_id)
-                .where(
-                    or_(Subscription.state.not_in(_FINAL), Subscription.charge_id.is_not(None)),
-                    or_(
-                        Subscription.wake_at < at - LATE_AFTER,
-                        Subscription.wake_at.is_(None)
-                        & (Subscription.created_at < at - LATE_AFTER),
-                        is_shut,
-                    ),
-                )
-                .order_by(Subscription.wake_at.nulls_first())
+            rows = session.execute(
+                select(found.c.id, found.c.creator_id)
+                .order_by(found.c.wake_at.nulls_first())
                 .limit(self._batch)
             )
-            return [SubscriptionOrder(each, creator_id) for each, creator_id in found]
+            return [SubscriptionOrder(each, creator_id) for each, creator_id in rows]
 
     def _untold(self) -> list[str]:
         with transaction(self._engine) as session:
@@ -128,3 +120,25 @@ class SubscriptionSweep:
             }
             tell_fan(session, subscription, Notice.PRICE_RISES, **facts)
             return True
+
+
+def _overdue(before: datetime) -> tuple[Found, ...]:
+    """A way for each index: one statement with all their conditions could use none of them, and
+    would read every subscription that there is."""
+    is_open = Subscription.state.not_in(_FINAL)
+    is_charged = Subscription.state.in_(_FINAL) & Subscription.charge_id.is_not(None)
+    passed = Subscription.wake_at < before
+    never_looked_at = Subscription.wake_at.is_(None) & (Subscription.created_at < before)
+    return tuple(
+        _FOUND.where(whose, why).order_by(Subscription.wake_at)
+        for whose in (is_open, is_charged)
+        for why in (passed, never_looked_at)
+    )
+
+
+def _of_shut_accounts() -> tuple[Found, ...]:
+    shut = select(User.id).where(or_(User.suspended_at.is_not(None), User.deleted_at.is_not(None)))
+    return tuple(
+        _FOUND.where(Subscription.state.not_in(_FINAL), whose.in_(shut))
+        for whose in (Subscription.fan_id, Subscription.creator_id)
+    )
