@@ -43,9 +43,9 @@ from infra.temporal import connect
 AT_ONCE = 60
 WARM = 4
 ROUNDS_MAX = 3
-ALONE = 8
+ALONE = 6
 """In one round, one after the other."""
-UNDER_KILLS = 40
+UNDER_KILLS = 30
 KILLS = 3
 KILL_SEED = 20_260
 """The moments of the kills, the same for every side."""

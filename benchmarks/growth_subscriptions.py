@@ -31,6 +31,7 @@ from infra.queries.posts.lists import FEED_SQL
 from infra.temporal import connect
 
 SIZES = (1_000, 10_000, 100_000)
+WARM = 3
 REPEATS = 10
 """In one round, of which the median is taken; of what reads the whole ledger, one."""
 IDLE_SWEEP = "a sweep that finds nothing"
@@ -104,7 +105,8 @@ def _calls(
 
 def _timed(what: str, call: Callable[[], object], rounds: int) -> tuple[float, ...]:
     """Milliseconds, a median for each round."""
-    call()
+    for _ in range(WARM):
+        call()
     repeats = 1 if what in WHOLE else REPEATS
     return tuple(
         statistics.median(_milliseconds(call) for _ in range(repeats)) for _ in range(rounds)

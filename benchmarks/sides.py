@@ -16,7 +16,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from benchmarks.celery_peer.app import STEPS_KEY, TASK, make_app
-from benchmarks.celery_peer.variants import Variant
+from benchmarks.celery_peer.variants import CELERY_HOUR, RESTORE_SECONDS, Variant
 from devstack.apps import MEDIA_WORKERS, WorkerProcess
 from devstack.stack import Stack
 from domain.ids import ingest_workflow_id
@@ -30,6 +30,7 @@ OUR_QUIET_SECONDS = 150.0
 """Longer than the longest of our steps' time-outs here, which is that of publishing."""
 
 DEATH_SECONDS = 10.0
+QUIET_WITHOUT_HOPE_SECONDS = 45.0
 
 
 class Side(ABC):
@@ -137,8 +138,7 @@ class Peer(Side):
         super().__init__(stack)
         self.name = variant.told
         self.workers = (f"celery-{variant.name}",)
-        # Nobody waits an hour for what comes back then: it counts as held back.
-        self.quiet_seconds = min(2.0 * variant.visibility_seconds, 60.0) + 10
+        self.quiet_seconds = _quiet_seconds(variant)
         self._app: Celery = make_app(variant, settings.valkey_url)
         self._broker = Redis.from_url(variant.broker_url(settings.valkey_url))
         self._notes = Redis.from_url(settings.valkey_url, decode_responses=True)
@@ -165,6 +165,14 @@ class Peer(Side):
         return {
             (media_id, step): times for (media_id, step), times in split.items() if media_id in ids
         }
+
+
+def _quiet_seconds(variant: Variant) -> float:
+    """Long enough for what was taken by a dead worker to be given out again. Nobody waits for an
+    hour of that: what comes back then counts as held back."""
+    if variant.visibility_seconds >= CELERY_HOUR:
+        return QUIET_WITHOUT_HOPE_SECONDS
+    return variant.visibility_seconds + RESTORE_SECONDS + 20.0
 
 
 def our_workers() -> tuple[WorkerProcess, ...]:

@@ -12,6 +12,9 @@ CELERY_HOUR = 3600
 VISIBILITY_SECONDS = 30
 """In the careful variant: as long as our steps may be silent before they count as lost. It has to
 be longer than the longest job, which it is for pictures; for films it would have to be hours."""
+RESTORE_SECONDS = 100
+"""A running worker looks that often for what was silent for too long (each tenth of the calls that
+kombu makes every ten seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
