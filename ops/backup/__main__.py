@@ -137,7 +137,9 @@ def _check(settings: Settings, say: Callable[..., None], audit_head: str | None)
     with closing(Storage(settings)) as storage:
         faults = unsound(settings, storage, audit_head=audit_head)
         return _tell(
-            faults, "every object is there, the audit log is whole, the ledger is zero", say
+            faults,
+            "every object is there, keys open, the audit log is whole, the ledger is zero",
+            say,
         )
 
 

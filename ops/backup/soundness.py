@@ -5,11 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import Engine, NotNullable, create_engine, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from infra.audit import Head, verify
-from infra.models import Media, Rendition, Upload
+from infra.keyring import KeyRing, UnknownMasterKey, WrappedKeyDamaged
+from infra.models import Media, Rendition, TotpSecret, Upload
 from infra.queries.ledger import trial_balance
 from infra.settings import Settings
 from infra.storage import Storage
@@ -26,6 +28,7 @@ def unsound(
     engine = create_engine(settings.database_url)
     try:
         yield from _missing_objects(engine, storage)
+        yield from _keys_that_do_not_open(engine, settings)
         expected = Head.parse(audit_head) if audit_head is not None else None
         yield from (f"audit log: {fault}" for fault in verify(engine, expected=expected).faults)
         with Session(engine) as session:
@@ -66,6 +69,34 @@ _RENDITIONS = (
     .join(Media, Media.id == Rendition.media_id)
     .where(*_ALIVE, Rendition.generation == Media.published_generation)
     .order_by(Rendition.media_id, Rendition.name)
+)
+
+
+def _keys_that_do_not_open(engine: Engine, settings: Settings) -> Iterator[str]:
+    """One row for each master key that rows name: no backup holds those keys."""
+    rings = (
+        ("MEDIA_MASTER_KEYS", KeyRing(settings.media_master_keys), _MEDIA_KEYS),
+        ("ACCOUNT_MASTER_KEYS", KeyRing(settings.account_master_keys), _ACCOUNT_KEYS),
+    )
+    with engine.connect() as connection:
+        for name, ring, rows in rings:
+            for key_id, wrapped in connection.execute(rows):
+                try:
+                    ring.unwrap(key_id, wrapped)
+                except (UnknownMasterKey, WrappedKeyDamaged) as fault:
+                    yield f"{name}: {fault}"
+
+
+_MEDIA_KEYS = (
+    select(NotNullable(Media.key_id), NotNullable(Media.key_wrapped))
+    .where(*_ALIVE, Media.key_id.is_not(None), Media.key_wrapped.is_not(None))
+    .ext(distinct_on(Media.key_id))
+    .order_by(Media.key_id)
+)
+_ACCOUNT_KEYS = (
+    select(TotpSecret.key_id, TotpSecret.secret_wrapped)
+    .ext(distinct_on(TotpSecret.key_id))
+    .order_by(TotpSecret.key_id)
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text, update
 from sqlalchemy.orm import Session
 
 from infra.db import transaction
 from infra.ids import new_id
-from infra.models import AuditEntry, Base, Media, Rendition, Upload
+from infra.keyring import KeyRing
+from infra.models import AuditEntry, Base, Media, Rendition, TotpSecret, Upload
 from infra.queries import audit
 from infra.settings import Settings
 from infra.storage import Storage
@@ -286,6 +289,22 @@ def test_media_that_is_gone_needs_no_objects(site: Site) -> None:
     with transaction(site.engine) as session:
         session.execute(update(Media).values(deleted_at=datetime.now(UTC), state="deleted"))
     assert site.faults() == []
+
+
+def test_keys_that_are_not_those_of_the_rows_are_told(site: Site, media: Media) -> None:
+    settings = site.settings
+    key_id, wrapped = KeyRing(settings.media_master_keys).wrap(b"key")
+    account_id, secret = KeyRing(settings.account_master_keys).wrap(b"secret")
+    with transaction(site.engine) as session:
+        session.execute(update(Media).values(key_id=key_id, key_wrapped=wrapped))
+        session.add(TotpSecret(user_id=media.owner_id, key_id=account_id, secret_wrapped=secret))
+    assert site.faults() == []
+    other = SecretStr(base64.b64encode(b"0" * 32).decode())
+    strange = {"media_master_keys": {"new": other}, "account_master_keys": {account_id: other}}
+    assert site.faults(settings.model_copy(update=strange)) == [
+        f"MEDIA_MASTER_KEYS: no key {key_id!r} in a ring of master keys",
+        f"ACCOUNT_MASTER_KEYS: a key wrapped by {account_id!r} does not open",
+    ]
 
 
 def test_the_command_says_what_it_does(
