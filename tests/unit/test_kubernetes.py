@@ -172,3 +172,12 @@ def test_every_pool_is_scaled_by_what_waits_on_its_queue() -> None:
         assert metadata["endpoint"] == SETTINGS["TEMPORAL_ADDRESS"]
         assert metadata["namespace"] == SETTINGS["TEMPORAL_NAMESPACE"]
         assert "replicas" not in one("Deployment", f"worker-{queue.value}")["spec"]
+
+
+def test_no_budget_keeps_the_last_pod_of_a_pool_on_a_node() -> None:
+    """KEDA goes down to one: `minAvailable: 1` would then stop every node from being emptied."""
+    for name in [*WORKERS, "api"]:
+        spec = one("PodDisruptionBudget", name)["spec"]
+        assert spec["selector"]["matchLabels"] == {"app": name}
+        assert ("maxUnavailable" in spec) == (name in WORKERS)
+    assert one("HorizontalPodAutoscaler", "api")["spec"]["minReplicas"] > 1
