@@ -20,7 +20,7 @@ from workflows.queues import Queue, queue_name
 
 MEDIA_WORKERS = max(1, min(2, os.cpu_count() or 1))
 APP_NAMES = (
-    *("api", "monitor", "worker-main"),
+    *("api", "codec", "monitor", "worker-main"),
     *(f"worker-media-{n + 1}" for n in range(MEDIA_WORKERS)),
 )
 
@@ -62,6 +62,27 @@ class Api(Part):
 
     def address(self, environment: Mapping[str, str]) -> str:
         return environment["API_PUBLIC_URL"] + "/docs"
+
+
+class Codec(Part):
+    """`python -m ops.codec`, which the embedded Temporal's UI asks (`devstack/temporal.py`)."""
+
+    name = "codec"
+    port_uses = ("codec",)
+
+    def prepare(self, place: Place) -> Launch:
+        return Launch((sys.executable, "-m", "ops.codec"), environment=self.environment(place))
+
+    def environment(self, place: Place) -> dict[str, str]:
+        return {"CODEC_PORT": str(place.ports["codec"])}
+
+    def check(self, environment: Mapping[str, str]) -> None:
+        with urlopen(f"{self.address(environment)}/livez", timeout=5) as answer:
+            if answer.status != 200:
+                raise NotReady(f"/livez answers {answer.status}")
+
+    def address(self, environment: Mapping[str, str]) -> str:
+        return f"http://127.0.0.1:{environment['CODEC_PORT']}"
 
 
 class Monitor(Part):
@@ -154,6 +175,7 @@ def make_apps() -> tuple[Part, ...]:
     )
     return (
         Api(),
+        Codec(),
         Monitor(),
         WorkerProcess("worker-main", Queue.WORKFLOWS, Queue.IO, Queue.MONEY),
         *media,

@@ -309,6 +309,8 @@ class Stack:
         keys = self._run_dir.keys()
         defaults = {name: keys[name] for name in SETTINGS_KEYS}
         defaults["SCRATCH_DIR"] = str(self.run_dir / "scratch")
+        # Chosen before its process starts: Temporal's UI is told of it.
+        defaults["CODEC_PORT"] = str(self._run_dir.ports_for("codec", ("codec",))["codec"])
         defaults |= LIMITS
         return {name: self.given.get(name, value) for name, value in defaults.items()}
 

@@ -61,6 +61,7 @@ class Temporal(Part):
                 f"--db-filename={database}",
                 f"--port={ports['temporal']}",
                 f"--ui-port={ports['temporal_ui']}",
+                f"--ui-codec-endpoint=http://127.0.0.1:{place.environment['CODEC_PORT']}",
                 f"--http-port={ports['temporal_http']}",
                 f"--metrics-port={ports['temporal_metrics']}",
                 "--log-level=warn",

@@ -23,6 +23,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.key_faults import key_fault, passkey_faults, ring_faults
 
+_NAMED = ("codec_operators",)
+"""Written as rings are, but not of keys."""
 _RINGS = ("payload_keys", "media_master_keys", "account_master_keys", "token_private_keys")
 
 MIB = 1024 * 1024
@@ -343,6 +345,11 @@ class Settings(BaseSettings):
     """Which build this is, as errors and traces name it."""
     metrics_port: int = 0
     """Prometheus port of the process; 0 switches it off."""
+    codec_host: str = "127.0.0.1"
+    codec_port: int = Field(default=8081, ge=0, le=65535)
+    codec_operators: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    """Who may read payloads in Temporal's UI: `name=secret`, of 24 characters at least. None:
+    whoever reaches it, which it takes in development alone, and on loopback."""
     sweep_interval_seconds: int = 300
     run_patience_seconds: float = Field(default=10, gt=0, le=60)
     """How long a request waits for what a run has to say, before it is answered with 202."""
@@ -350,7 +357,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _key_rings(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in _RINGS:
+        for name in (*_RINGS, *_NAMED):
             text = values.get(name)
             if isinstance(text, str):
                 values[name] = dict(

@@ -16,12 +16,17 @@ FLAGS = (
 )
 
 
+def chromium_path() -> str:
+    """Of the system's browser, whatever it is called."""
+    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    assert program is not None, "no Chromium; run: python devstack/install.py tests"
+    return program
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium, without a window."""
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert program is not None, "no Chromium; run: python devstack/install.py tests"
     with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, args=list(FLAGS))
+        opened = driver.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
         yield opened
         opened.close()

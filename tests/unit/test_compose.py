@@ -81,12 +81,16 @@ def unknown_to_settings(service: dict[str, Any]) -> set[str]:
     return set(service["environment"]) - SETTINGS
 
 
+HEALTH = {"api": ("API_PORT", "/readyz"), "codec": ("CODEC_PORT", "/livez")}
+"""The setting of the port, and the path, that a health check asks."""
+
+
 def faults_of_health(name: str, service: dict[str, Any]) -> list[str]:
     """Health checks of ours ask the port that a setting says, by a path that there is."""
     asked = re.search(r"http://127\.0\.0\.1:(\d+)(/\w+)", str(service.get("healthcheck", "")))
     if asked is None:
         return [] if name in ("prepare", "backup") else ["there is no health check"]
-    variable, path = ("API_PORT", "/readyz") if name == "api" else ("METRICS_PORT", "/metrics")
+    variable, path = HEALTH.get(name, ("METRICS_PORT", "/metrics"))
     wanted = (service["environment"][variable], path)
     return [] if asked.groups() == wanted else [f"asks {asked[0]}, and {wanted} is served"]
 
@@ -143,7 +147,7 @@ def test_a_command_that_does_not_exist_is_found(command: list[str]) -> None:
 
 def test_the_file_fits_the_code() -> None:
     workers = {f"worker-{queue.value}" for queue in Queue}
-    assert OURS.keys() == {"prepare", "api", "monitor", "backup", *workers}
+    assert OURS.keys() == {"prepare", "api", "codec", "monitor", "backup", *workers}
     assert faults_of(SERVICES, VOLUMES) == []
     assert OURS["api"]["ports"] == ["127.0.0.1:8000:" + OURS["api"]["environment"]["API_PORT"]]
     assert 'ENTRYPOINT ["python", "-m", "ops.backup"]' in (ROOT / "Dockerfile").read_text()
@@ -246,7 +250,7 @@ def test_every_queue_has_a_pool_of_workers() -> None:
 
 
 def test_what_watches_is_for_operators_of_this_machine_only() -> None:
-    for name in ("prometheus", "grafana", "temporal-ui"):
+    for name in ("prometheus", "grafana", "temporal-ui", "codec"):
         assert all(port.startswith("127.0.0.1:") for port in SERVICES[name]["ports"]), name
     grafana = SERVICES["grafana"]["environment"]
     assert grafana["GF_SECURITY_ADMIN_PASSWORD"].startswith("${GRAFANA_PASSWORD:?")

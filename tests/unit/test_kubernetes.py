@@ -131,6 +131,9 @@ def test_ports_and_probes_are_those_of_the_code() -> None:
     for name in [*WORKERS, "monitor"]:
         (port,) = pods()[name]["containers"][0]["ports"]
         assert (port["name"], str(port["containerPort"])) == ("metrics", SETTINGS["METRICS_PORT"])
+    codec = pods()["codec"]["containers"][0]
+    assert SETTINGS["CODEC_PORT"] == str(codec["ports"][0]["containerPort"])
+    assert codec["livenessProbe"]["httpGet"]["path"] == "/livez"
     probed = {
         pods()["api"]["containers"][0][probe]["httpGet"]["path"]
         for probe in ("startupProbe", "livenessProbe", "readinessProbe")
