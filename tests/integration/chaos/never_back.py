@@ -10,17 +10,30 @@ import sys
 from dataclasses import replace
 
 from chaos.__main__ import main
+from chaos.families.media import Posts
 from chaos.faults.fault import Fault, nothing
 from chaos.faults.processes import killed
 from chaos.scene import Setup
+from chaos.work import Round
 from devstack.apps import Api, WorkerProcess
 from infra.settings import Settings
 from workflows.queues import Queue
 
 WORKER = "worker-posts"
 
+
+async def kill_and_ask(round_: Round) -> None:
+    """A post that is scheduled once nobody is there can't have been published before."""
+    round_.stage.stack.kill(WORKER)
+    posts = Posts(round_)
+    await posts.prepare()
+    await posts.begin()
+
+
 healing = killed("healing", WORKER, lasts_seconds=0.5, deadline_seconds=40)
-never_back: Fault = replace(healing, name="never-back", heal=nothing, deadline_seconds=4)
+never_back: Fault = replace(
+    healing, name="never-back", inject=kill_and_ask, heal=nothing, deadline_seconds=4
+)
 
 if __name__ == "__main__":
     given = {name.upper() for name in Settings.model_fields} & os.environ.keys()

@@ -89,7 +89,9 @@ def test_the_command_fails_where_a_worker_never_comes_back(
     )
     healed, lost = json.loads(result.read_text())
     assert (healed["fault"], healed["lost"], healed["doubled"]) == ("healing", 0, 0), done.stdout
-    assert (lost["fault"], lost["acknowledged"], lost["lost"]) == ("never-back", 1, 1), done.stdout
+    assert (lost["fault"], lost["acknowledged"]) == ("never-back", 2), done.stdout
+    # The first of them may have been published before the worker was killed.
+    assert lost["lost"] in (1, 2), done.stdout
     assert done.returncode == 1
     assert "look at the run publish-post:" in lost["lost_work"][0]
     assert not (other_run_dir / "own").exists()
