@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[3]
 LAYERS = ("domain", "workflows", "activities", "infra", "api", "devstack", "benchmarks")
 WRITER = ROOT / "infra" / "queries" / "ledger"
 MIGRATIONS = ROOT / "infra" / "migrations"
+BULK = ROOT / "benchmarks" / "growth_rows.py"
+"""Makes a hundred thousand at once, to measure what asks about them."""
 MODELS = {
     name: made.__tablename__
     for name, made in vars(ledger).items()
@@ -58,7 +60,7 @@ def test_nobody_else_writes_the_ledger() -> None:
         f"{path.relative_to(ROOT)}:{write}"
         for layer in LAYERS
         for path in sorted((ROOT / layer).rglob("*.py"))
-        if WRITER not in path.parents and MIGRATIONS not in path.parents
+        if path != BULK and not {WRITER, MIGRATIONS} & set(path.parents)
         for write in writes_in(path.read_text())
     ]
     assert found == []
