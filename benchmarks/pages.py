@@ -76,7 +76,8 @@ def growth(points: Sequence[Point], of: str) -> str:
         cells = {each.size: f"{each.median:.3g} {each.unit}" for each in curve}
         row = " | ".join(cells.get(size, "") for size in sizes)
         lines.append(f"| {what} | {row} | n^{exponent(curve):.2f} |")
-    return "\n".join(lines)
+    notes = dict.fromkeys(each.note for each in points if each.of == of and each.note)
+    return "\n".join([*lines, *(f"\n{note}" for note in notes)])
 
 
 def reckoned(points: Sequence[Point], *, runs: int = 100_000) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,11 @@ def test_the_table_has_a_row_a_figure_with_medians() -> None:
     text = growth(curve(1), "subscriptions")
     assert "| figure | 1,000 | 10,000 | 100,000 | grows as |" in text
     assert "| a proof | 500 ms | 5e+03 ms | 5e+04 ms | n^1.00 |" in text
+
+
+def test_a_note_stands_once_below_the_table() -> None:
+    noted = [replace(each, note="On a busy machine.") for each in curve(1)]
+    assert growth(noted, "subscriptions").endswith("|\n\nOn a busy machine.")
 
 
 def test_what_is_reckoned_stands_beside_what_was_measured() -> None:
