@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 from temporalio.client import (
     Client,
     ScheduleActionExecutionStartWorkflow,
@@ -64,14 +65,27 @@ class Stage:
     async def person(self, handle: str, role: Role) -> Person:
         return await asyncio.to_thread(ensure_person, self.settings, handle, role)
 
-    async def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
-        """What the database says."""
+    async def rows(
+        self, query: str, *, patience_seconds: float = PATIENCE_SECONDS, **values: Any
+    ) -> list[tuple[Any, ...]]:
+        """What the database says, asked again while it is away.
+
+        Raises:
+            Unanswered: it is away for all that time.
+        """
 
         def ask() -> list[tuple[Any, ...]]:
             with transaction(self.engine) as session:
                 return [tuple(row) for row in session.execute(text(query), values)]
 
-        return await asyncio.to_thread(ask)
+        deadline = time.monotonic() + patience_seconds
+        while True:
+            try:
+                return await asyncio.to_thread(ask)
+            except OperationalError as error:
+                if time.monotonic() > deadline:
+                    raise Unanswered(f"database: {error.orig}") from error
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def objects_of(self, media_id: str) -> list[str]:
         """Keys of all that storage has of a media."""
