@@ -25,6 +25,7 @@ from workflows.media.messages import DeletedMedia, DeleteMediaInput
 log = structlog.get_logger(__name__)
 
 CLOSING_POLL_SECONDS = 0.5
+ERASING_BEAT_SECONDS = 5.0
 
 
 async def is_running(client: Client, workflow_id: str) -> bool:
@@ -51,8 +52,12 @@ class EraseActivities:
             while await is_running(self._parts.temporal, workflow_id):
                 activity.heartbeat(f"waiting for {workflow_id}")
                 await asyncio.sleep(CLOSING_POLL_SECONDS)
+        erasing = asyncio.ensure_future(asyncio.to_thread(self._erase, order))
+        # A long video has thousands of objects, and a CDN that is slow to purge them.
+        while not (await asyncio.wait({erasing}, timeout=ERASING_BEAT_SECONDS))[0]:
+            activity.heartbeat("erasing")
         with typed_failures():
-            return await asyncio.to_thread(self._erase, order)
+            return await erasing
 
     def _erase(self, order: DeleteMediaInput) -> DeletedMedia:
         media = self._read(order.media_id)
