@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from infra.migrations import ROOT
 
 FOLDER = ROOT / "deploy" / "kubernetes"
+BUILDS = FOLDER / "builds"
+"""What is applied once for each build of the workflows' code, beside the rest."""
 KUBERNETES = "1.33"
 """The oldest release that is looked at; later ones only add to what is used here."""
 TRIGGER_REQUIRED = frozenset({"endpoint", "namespace", "taskQueue", "queueTypes"})
@@ -85,10 +87,15 @@ def _names(value: object, path: str = "") -> set[str]:
     return set()
 
 
+def _name_of(document: Document) -> str:
+    return f"{document['kind']} {document['metadata']['name']}"
+
+
 def main() -> int:
     faults = [
-        f"deploy/kubernetes/{file}: {document['kind']} {document['metadata']['name']}: {fault}"
-        for file, document in documents(FOLDER)
+        f"{folder.relative_to(ROOT)}/{file}: {_name_of(document)}: {fault}"
+        for folder in (FOLDER, BUILDS)
+        for file, document in documents(folder)
         for fault in faults_of(document)
     ]
     for fault in faults:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
 import yaml
 
-from devstack.manifests import FOLDER, Document, documents, faults_of
+from devstack.manifests import BUILDS, FOLDER, Document, documents, faults_of
 from infra.settings import Settings
 from tests.harness.pages import OPERATIONS
 from tests.unit.test_compose import OURS
@@ -36,6 +37,7 @@ def pods() -> dict[str, Document]:
     }
 
 
+KUSTOMIZATION: Document = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
 SETTINGS: dict[str, str] = one("ConfigMap", "settings")["data"]
 SECRETS: dict[str, str] = one("Secret", "secrets")["stringData"]
 
@@ -76,7 +78,7 @@ def test_a_fault_that_is_planted_is_found(kind: str, name: str, path: str, value
 
 
 def test_what_is_applied_is_all_there_is() -> None:
-    listed = set(yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"])
+    listed = set(KUSTOMIZATION["resources"])
     files = {path.name for path in FOLDER.glob("*.yaml")}
     assert listed == files - {"kustomization.yaml", "secrets.example.yaml"}
 
@@ -175,6 +177,30 @@ def test_every_pool_is_scaled_by_what_waits_on_its_queue() -> None:
         assert metadata["endpoint"] == SETTINGS["TEMPORAL_ADDRESS"]
         assert metadata["namespace"] == SETTINGS["TEMPORAL_NAMESPACE"]
         assert "replicas" not in one("Deployment", f"worker-{queue.value}")["spec"]
+
+
+def test_a_build_of_the_workflows_differs_in_nothing_but_being_one() -> None:
+    """The example of `builds/`, with a tag put in as its head says."""
+    base = [one(kind, "worker-workflows") for kind in ("Deployment", "ScaledObject")]
+    (path,) = BUILDS.glob("*.yaml")
+    deployment, scaled = yaml.safe_load_all(path.read_text().replace("build-tag", "0.2.0"))
+    assert [faults_of(each) for each in (deployment, scaled)] == [[], []]
+    for each in (deployment, scaled):
+        assert each["metadata"].pop("namespace") == KUSTOMIZATION["namespace"]
+
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container.pop("env") == [{"name": "WORKER_BUILD_ID", "value": "0.2.0"}]
+    (image,) = KUSTOMIZATION["images"]
+    assert container["image"] == f"{image['newName']}:0.2.0"
+    container["image"] = image["name"]
+
+    metadata = scaled["spec"]["triggers"][0]["metadata"]
+    assert metadata.pop("workerDeploymentBuildId") == "0.2.0"
+    name = Settings.model_fields["worker_deployment_name"].default
+    assert metadata.pop("workerDeploymentName") == name
+
+    as_base = json.dumps([deployment, scaled]).replace("worker-workflows-0.2.0", "worker-workflows")
+    assert json.loads(as_base) == base
 
 
 def test_no_budget_keeps_the_last_pod_of_a_pool_on_a_node() -> None:
