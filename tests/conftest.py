@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.harness.paying",
     "tests.harness.posts",
     "tests.harness.rows",
+    "tests.harness.screenshots",
     "tests.harness.stack",
     "tests.harness.stripe",
     "tests.harness.subscriptions",
