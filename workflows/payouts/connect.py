@@ -20,8 +20,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.queues import Queue
     from workflows.versions import LONG_LIVED
 
-FIRST_POLL = timedelta(minutes=5)
-"""People mostly finish within the hour; after that Stripe itself checks for days."""
+FIRST_POLL = timedelta(seconds=30)
+"""Whoever has filled in Stripe's form looks at once whether it has worked, and word of it may not
+have reached us; each further poll waits twice as long, for Stripe itself checks for days."""
 POLL_MAX = timedelta(days=1)
 
 
