@@ -103,8 +103,8 @@ class Reporter:
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
-        """Signs of life while a child runs that tells no progress. Only for children with a
-        wall-clock limit: it is that limit which ends a stuck one."""
+        """Signs of life while something goes on that tells no progress. Only where a wall-clock
+        limit ends what is stuck: a child's own, or the step's."""
         over = threading.Event()
 
         def beat() -> None:

@@ -74,7 +74,7 @@ budget is larger than the faults alone would need."""
 
 PUBLISH = StepPolicy(
     start_to_close=timedelta(minutes=2),
-    heartbeat=None,
+    heartbeat=timedelta(seconds=30),
     retry=_retry(10, first_seconds=0.5, most_seconds=30),
 )
 

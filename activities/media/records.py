@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from activities.errors import typed_failures
 from activities.media.video.join import join_chunks
 from activities.parts import WorkerParts
-from activities.progress import announce
+from activities.progress import Reporter, announce
 from domain.errors import MediaRejected, StepBlocked, Unavailable
 from domain.media.rejections import RejectionCode
 from domain.media.states import IngestStep, MediaState
@@ -95,29 +95,35 @@ class RecordActivities:
 
     @implements(steps.publish_media)
     def publish_media(self, order: PublishInput) -> Published:
-        with typed_failures():
-            now = datetime.now(UTC)
-            with transaction(self._parts.engine) as session:
-                media = ingest.load_media(
-                    session, order.media_id, generation=order.generation, lock=True
-                )
-                join_chunks(session, media, self._parts)
-                state = ingest.switch_generation(media, state=_target(media, order), now=now)
-                count = len(
-                    ingest.renditions_of(session, media_id=media.id, generation=media.generation)
-                )
-                percent, key = media.progress_percent, media.original_key
-            announce(
-                self._parts,
-                media_id=order.media_id,
-                generation=order.generation,
-                step=IngestStep.PUBLISH.value,
-                percent=percent,
-                state=state,
+        living = Reporter(
+            self._parts, order.media_id, order.generation, IngestStep.PUBLISH, silent=True
+        )
+        with typed_failures(), living.kept_alive():
+            return self._publish(order)
+
+    def _publish(self, order: PublishInput) -> Published:
+        now = datetime.now(UTC)
+        with transaction(self._parts.engine) as session:
+            media = ingest.load_media(
+                session, order.media_id, generation=order.generation, lock=True
             )
-            if state is not MediaState.PLAYABLE:
-                self._forget_scratch(order, key)
-            return Published(state=state.value, renditions=count)
+            join_chunks(session, media, self._parts)
+            state = ingest.switch_generation(media, state=_target(media, order), now=now)
+            count = len(
+                ingest.renditions_of(session, media_id=media.id, generation=media.generation)
+            )
+            percent, key = media.progress_percent, media.original_key
+        announce(
+            self._parts,
+            media_id=order.media_id,
+            generation=order.generation,
+            step=IngestStep.PUBLISH.value,
+            percent=percent,
+            state=state,
+        )
+        if state is not MediaState.PLAYABLE:
+            self._forget_scratch(order, key)
+        return Published(state=state.value, renditions=count)
 
     def _forget_scratch(self, order: PublishInput, original_key: str) -> None:
         """What the run needed and nothing will read again, here and in storage."""
