@@ -96,8 +96,8 @@ PAUSE_SECONDS = 18.0
 UNHEARD_SECONDS = 150.0
 """A step without heartbeats whose worker was killed is missed after two minutes."""
 UNTOLD_SECONDS = 170.0
-"""What was accepted while Temporal was away is begun by the sweeps: two minutes later, lest they
-race with whoever accepted it."""
+"""What was accepted while Temporal was away, or by an API that was killed before it began the run,
+is begun by the sweeps: a minute or two later, lest they race with whoever accepted it."""
 
 FAULTS: Sequence[Fault] = (
     Fault(
@@ -107,7 +107,7 @@ FAULTS: Sequence[Fault] = (
         start_again,
     ),
     killed("kill-every-worker", *WORKERS, deadline_seconds=UNHEARD_SECONDS),
-    killed("kill-api", "api"),
+    killed("kill-api", "api", deadline_seconds=UNTOLD_SECONDS),
     killed("kill-valkey", "valkey"),
     killed("kill-postgres", "postgres"),
     killed("kill-temporal", "temporal", deadline_seconds=UNTOLD_SECONDS),
