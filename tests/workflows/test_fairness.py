@@ -38,9 +38,9 @@ from workflows.subscriptions.messages import SubscriptionLook, SubscriptionOrder
 from workflows.subscriptions.start import begin_now
 from workflows.urgency import Urgency
 
-FLOOD = 400
+FLOOD = 1000
 TURNS = 60
-"""Long enough to tell taking turns from standing in line, which would take 400."""
+"""Long enough to tell taking turns from standing in line, which would take 1,000."""
 
 
 class OneSlot:
