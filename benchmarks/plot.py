@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.growth_points import Point, curves
 
@@ -54,7 +55,12 @@ def _panel(axes: Axes, found: dict[str, list[Point]], *, title: str, unit: str) 
             linewidth=1.2,
             label=what,
         )
-    axes.set(xscale="log", yscale="log", title=title, ylabel=unit)
+    axes.set(xscale="log", yscale="log", title=title, xlabel="how many", ylabel=unit)
+    # 0.05 and 1,000 are read at a glance, powers of ten are not.
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        axis.set_minor_formatter(NullFormatter())
     axes.grid(visible=True, which="major", alpha=0.3)
     if found:
         axes.legend(fontsize=7, frameon=False)
