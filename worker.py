@@ -27,6 +27,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymen
 
 from activities.journal import Journal
 from activities.parts import WorkerParts, open_worker_parts
+from activities.scratch import kept_tidy
 from activities.slices import activities_on_queues
 from domain.ids import PAYOUT_BATCH, sweep_workflow_id
 from infra.metrics.serving import runtime_with_metrics
@@ -162,6 +163,7 @@ async def run(settings: Settings, queues: Sequence[Queue]) -> None:
         parts = None
         if any(queue is not Queue.WORKFLOWS for queue in queues):
             parts = stack.enter_context(open_worker_parts(settings, client))
+            await stack.enter_async_context(kept_tidy(parts.scratch))
         if Queue.WORKFLOWS in queues:
             await _ensure_sweeps(client, settings)
             await _ensure_payouts(client, settings)

@@ -53,7 +53,11 @@ def open_worker_parts(settings: Settings, temporal: Client) -> Iterator[WorkerPa
         DatabaseBehind: the database was not migrated to what this release needs.
     """
     check_sandbox()
-    scratch = Scratch(settings.scratch_dir, free_bytes_min=settings.scratch_free_bytes_min)
+    scratch = Scratch(
+        settings.scratch_dir,
+        free_bytes_min=settings.scratch_free_bytes_min,
+        bytes_max=settings.scratch_bytes_max,
+    )
     scratch.sweep()
     with ExitStack() as stack:
         engine = make_engine(settings)

@@ -5,12 +5,14 @@ Everything here may vanish at any time; whatever must last is in S3 or Postgres.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -24,6 +26,8 @@ log = structlog.get_logger(__name__)
 ORIGINAL_KEPT_SECONDS = 3600
 """How long an original that nobody reads any more stays for chunks still to come."""
 
+SWEEP_SECONDS = 300.0
+"""Between two looks for what nobody reads any more."""
 _BEING_MADE_SECONDS = 60
 LOCK_POLL_SECONDS = 0.1
 
@@ -33,10 +37,13 @@ class Scratch:
 
     Args:
         root: the folder; made when absent.
-        free_bytes_min: what must stay free after a reservation.
+        free_bytes_min: what must stay free of the disk after a reservation.
+        bytes_max: what may lie here in all, where less than the disk is ours.
     """
 
-    def __init__(self, root: Path, *, free_bytes_min: int) -> None:
+    def __init__(self, root: Path, *, free_bytes_min: int, bytes_max: int | None = None) -> None:
+        self._root = root
+        self._bytes_max = bytes_max
         self._jobs = root / "jobs"
         self._originals = root / "originals"
         self._free_bytes_min = free_bytes_min
@@ -111,15 +118,15 @@ class Scratch:
         Raises:
             Unavailable: even after old files are gone there is too little room.
         """
-        if self._free_bytes() - wanted_bytes >= self._free_bytes_min:
+        if self._room_bytes() >= wanted_bytes:
             return
         self.sweep(kept_seconds=0)
-        free_bytes = self._free_bytes()
-        if free_bytes - wanted_bytes < self._free_bytes_min:
+        room_bytes = self._room_bytes()
+        if room_bytes < wanted_bytes:
             raise Unavailable(
                 "the scratch disk is full; free some space or point SCRATCH_DIR elsewhere",
                 code="scratch_full",
-                free_bytes=free_bytes,
+                room_bytes=max(0, room_bytes),
                 wanted_bytes=wanted_bytes,
                 kept_free_bytes=self._free_bytes_min,
             )
@@ -146,10 +153,50 @@ class Scratch:
         """Drop an original that nothing will read again; one being read stays for the sweep."""
         _drop(self._original_path(key))
 
+    def _room_bytes(self) -> int:
+        """How much may still be written; below 0 where more lies here than may."""
+        room_bytes = self._free_bytes() - self._free_bytes_min
+        if self._bytes_max is None:
+            return room_bytes
+        return min(room_bytes, self._bytes_max - _size_of(self._root))
+
     def _free_bytes(self) -> int:
         free_bytes = shutil.disk_usage(self._jobs).free
         scratch_free_bytes.set(free_bytes)
         return free_bytes
+
+
+@asynccontextmanager
+async def kept_tidy(
+    scratch: Scratch, *, every_seconds: float = SWEEP_SECONDS
+) -> AsyncIterator[None]:
+    """Sweep again and again. Each worker process does so for itself: its disk may be its own."""
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                await asyncio.to_thread(scratch.sweep)
+            except OSError as error:
+                log.warning("scratch not swept", why=str(error))
+
+    sweeping = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sweeping
+
+
+def _size_of(folder: Path) -> int:
+    """Bytes of all files below; what vanishes meanwhile counts for nothing."""
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                size += (Path(place) / name).lstat().st_size
+    return size
 
 
 def _lock_of(path: Path) -> Path:

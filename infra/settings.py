@@ -197,6 +197,9 @@ class Settings(BaseSettings):
     # --- decoders ------------------------------------------------------------------------
     scratch_dir: Path = Path("/tmp/fansworld")
     scratch_free_bytes_min: int = 2 * GIB
+    scratch_bytes_max: int | None = None
+    """What a worker may keep there in all; for a folder with a limit that its disk does not show.
+    None: as much as the disk has."""
     decoder_memory_bytes_max: int = 4 * GIB
     decoder_image_seconds_max: int = 30
     decoder_stall_seconds_max: int = 60

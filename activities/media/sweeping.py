@@ -54,7 +54,6 @@ class SweepActivities:
             restarted = await self._restart_deletions(now)
             retired = await asyncio.to_thread(self._retire_originals, now)
             retired += await asyncio.to_thread(self._retire_generations, now)
-            await asyncio.to_thread(self._parts.scratch.sweep)
             report = SweepReport(
                 expired_uploads=expired,
                 started_runs=started,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.scratch import Scratch
+from activities.scratch import Scratch, kept_tidy
 from domain.errors import Unavailable
 
 BODY = b"original" * 1000
@@ -139,6 +140,30 @@ def test_the_sweep_spares_an_original_that_is_being_read(scratch: Scratch, tmp_p
         assert path.exists()
     assert scratch.sweep(kept_seconds=0) == 1
     assert list((tmp_path / "originals").iterdir()) == []
+
+
+async def test_a_worker_clears_up_again_and_again(scratch: Scratch, tmp_path: Path) -> None:
+    async with kept_tidy(scratch, every_seconds=0.02):
+        for number in range(2):
+            with scratch.original("q/a", size_bytes=len(BODY), fetch=writer([])) as path:
+                os.utime(path, (0, 0))
+            deadline = time.monotonic() + 30
+            while list((tmp_path / "originals").iterdir()):
+                assert time.monotonic() < deadline, f"round {number}"
+                await asyncio.sleep(0.01)
+
+
+def test_more_than_is_ours_is_refused_and_what_nobody_reads_makes_room(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path, free_bytes_min=0, bytes_max=len(BODY) + 100)
+    with scratch.original("q/a", size_bytes=len(BODY), fetch=writer([])):
+        with (
+            pytest.raises(Unavailable) as refused,
+            scratch.original("q/b", size_bytes=len(BODY), fetch=writer([])),
+        ):
+            pytest.fail("it would be more than is ours")
+        assert refused.value.code == "scratch_full"
+    with scratch.original("q/b", size_bytes=len(BODY), fetch=writer([])) as path:
+        assert path.read_bytes() == BODY
 
 
 def test_a_full_disk_is_refused_before_a_byte_is_written(tmp_path: Path) -> None:
