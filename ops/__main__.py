@@ -41,6 +41,8 @@ from workflows.attention import OperatorChoice
 REFUSED, FAULTY, AWAY = 1, 2, 3
 LIMIT = 50
 FOUND_MAX = 10_000
+IMAGE_USER = "fansworld"
+"""Whom the Dockerfile has our processes run as."""
 
 
 class Refused(Exception):
@@ -159,11 +161,12 @@ def _address(settings: Settings, workflow_id: str) -> str | None:
 
 
 def _signed_in() -> str:
-    """Empty where the user has no name; a run refuses that."""
+    """Empty where the user has no name, or the image's, which is nobody's; a run refuses that."""
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (KeyError, OSError):
         return ""
+    return "" if name == IMAGE_USER else name
 
 
 def _fail(sentence: str, code: int) -> int:

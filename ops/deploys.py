@@ -8,7 +8,8 @@
     release RUN            let a pinned run go over to the build that is current
 
 Settings come from the environment, as of every process; WORKER_DEPLOYMENT_NAME says of which
-deployment. Exits with 0, with 1 where the server refuses, with 3 where a build is not drained.
+deployment. Exits with 0, with 1 where the server refuses or knows no such build, with 3 where a
+build is not drained.
 """
 
 from __future__ import annotations
@@ -194,7 +195,10 @@ async def act(deploys: Deploys, wish: argparse.Namespace) -> int:
             await deploys.release(wish.run)
         case "drain":
             build = await deploys.drained(wish.build, wait_seconds=wish.wait)
-            if build is not None and build.status in NEEDED:
+            if build is None:
+                sys.stderr.write(f"the server knows no build {wish.build}\n")
+                code = REFUSED
+            elif build.status in NEEDED:
                 code = NOT_DRAINED
     print(table(await deploys.builds()))
     return code

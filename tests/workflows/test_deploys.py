@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from ops.deploys import NOT_DRAINED, Deploys, act, parser
+from ops.deploys import NOT_DRAINED, REFUSED, Deploys, act, parser
 from tests.workflows.configured import settings_of
 from tests.workflows.mail.runs import Scripted
 from worker import build_workers
@@ -127,6 +127,7 @@ async def test_a_new_build_takes_over_while_short_runs_end_on_the_old_one(
             await tend_keeping(workflow_client, order, queue_prefix=there.prefix)
             await there.until_on(long, "two")
             assert await there.command("drain", "one") == NOT_DRAINED, "a run is open on it"
+            assert await there.command("drain", "noe") == REFUSED, "nobody may take it as drained"
 
             handle = workflow_client.get_workflow_handle(short, result_type=MailEnd)
             await handle.execute_update(
