@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from tests.harness.pages import OPERATIONS, ROOT
+from workflows.queues import Queue
 
 FOLDER = ROOT / "deploy" / "prometheus"
 
@@ -30,6 +31,28 @@ def promtool(*arguments: str | Path) -> str:
 
 def test_prometheus_takes_its_configuration_and_the_rules() -> None:
     assert f"{len(rules())} rules found" in promtool("check", "config", "prometheus.yml")
+
+
+def test_in_a_cluster_the_jobs_are_called_as_the_rules_say(tmp_path: Path) -> None:
+    config = yaml.safe_load((FOLDER / "kubernetes.yml").read_text())
+    (job,) = config["scrape_configs"]
+    # Debian's build of promtool knows no cluster: how its pods are found is not looked at.
+    found = job.pop("kubernetes_sd_configs")
+    assert found == [{"role": "pod", "namespaces": {"names": ["fansworld"]}}]
+    config["rule_files"] = [str(FOLDER / "alerts.yml")]
+    (tmp_path / "rest.yml").write_text(yaml.safe_dump(config))
+    assert f"{len(rules())} rules found" in promtool("check", "config", tmp_path / "rest.yml")
+    names = [each for each in job["relabel_configs"] if each.get("target_label") == "job"]
+    pods = ["api", "monitor", *(f"worker-{queue.value}" for queue in Queue)]
+
+    def job_of(pod: str) -> str | None:
+        for each in names:
+            if match := re.fullmatch(each["regex"], pod):
+                return str(each.get("replacement", match[0]))
+        return None
+
+    ruled = set(re.findall(r'up\{job="(\w+)"', (FOLDER / "alerts.yml").read_text()))
+    assert {job_of(pod) for pod in pods} == ruled
 
 
 def test_each_alert_fires_alone_and_none_where_all_is_well() -> None:
