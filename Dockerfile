@@ -46,3 +46,6 @@ USER fansworld
 VOLUME /backups
 ENTRYPOINT ["python", "-m", "ops.backup"]
 CMD ["list", "/backups"]
+
+# What `docker build` makes where no target is named.
+FROM platform

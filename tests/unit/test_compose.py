@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from infra.settings import Settings
+from ops.__main__ import IMAGE_USER
 from workflows.attributes import ALL
 from workflows.queues import Queue
 
@@ -102,7 +103,9 @@ def test_no_secret_has_a_default() -> None:
     }
     assert {name for name, _ in secrets} >= {"PAYLOAD_KEYS", "POSTGRES_PASSWORD", "URL_SIGNING_KEY"}
     for name, rest in secrets - {("STRIPE_PUBLISHABLE_KEY", ":-")}:  # Every browser has it.
-        assert rest.startswith(":?"), f"{name} may be left out"
+        # Empty is how the platform is told that nothing is sold; by accident it shall not be.
+        must_say = "?" if name == "STRIPE_SECRET_KEY" else ":?"
+        assert rest.startswith(must_say), f"{name} may be left out"
 
 
 def test_no_secret_is_written_out() -> None:
@@ -219,14 +222,35 @@ def test_every_variable_that_may_be_given_is_explained() -> None:
         assert re.search(rf"^(# +)?{name}=", explained, re.MULTILINE), name
 
 
+def test_what_somebody_else_runs_can_be_left_out() -> None:
+    """A service that a profile hides may not be one that ours can't start without."""
+    hosted = yaml.safe_load((ROOT / "deploy/compose/hosted.yml").read_text())["services"]
+    assert hosted == {name: {"profiles": ["here"]} for name in hosted}
+    assert hosted.keys() == SERVICES.keys() - OURS.keys() - {"prometheus", "grafana"}
+    for name, service in OURS.items():
+        for other, how in service.get("depends_on", {}).items():
+            assert (how.get("required") is False) == (other in hosted), f"{name}: {other}"
+
+
+def test_what_the_api_lets_in_the_buckets_let_in() -> None:
+    """`prepare` writes the buckets' rules, from the same origins as the API's."""
+    origins = {OURS[name]["environment"]["CORS_ORIGINS"] for name in ("prepare", "api", "backup")}
+    assert origins == {"${CORS_ORIGINS:-}"}
+
+
+def test_an_image_without_a_target_is_the_platform() -> None:
+    stages = re.findall(r"^FROM (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert stages[-1] == "platform", "or pods would run `ops.backup`"
+
+
 def test_ours_can_not_write_but_where_they_should() -> None:
     for name, service in OURS.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
     dockerfile = (ROOT / "Dockerfile").read_text()
-    for stage in re.split(r"^FROM ", dockerfile, flags=re.MULTILINE)[2:]:
-        assert re.findall(r"^USER (\w+)", stage, re.MULTILINE)[-1] == "fansworld"
+    for stage in re.split(r"^FROM ", dockerfile, flags=re.MULTILINE)[2:-1]:
+        assert re.findall(r"^USER (\w+)", stage, re.MULTILINE)[-1] == IMAGE_USER
 
 
 def test_an_encoders_memory_holds_its_decoders() -> None:

@@ -151,6 +151,16 @@ def test_a_pod_is_given_longer_than_its_own_grace() -> None:
     assert pods()["api"]["terminationGracePeriodSeconds"] > float(SETTINGS["API_DRAIN_SECONDS"])
 
 
+@pytest.mark.parametrize("name", ["worker-io", "worker-media"])
+def test_a_worker_stays_below_what_its_scratch_folder_may_hold(name: str) -> None:
+    """Past that limit a pod is evicted, and the disk that it sees is the node's."""
+    (container,) = pods()[name]["containers"]
+    (given,) = (each for each in container["env"] if each["name"] == "SCRATCH_BYTES_MAX")
+    (volume,) = (each for each in pods()[name]["volumes"] if each["name"] == "scratch")
+    limit = int(volume["emptyDir"]["sizeLimit"].removesuffix("Gi")) * 1024**3
+    assert limit * 3 // 4 <= int(given["value"]) <= limit - 4 * 1024**3
+
+
 def test_an_encoders_memory_holds_its_decoders() -> None:
     limit = pods()["worker-media"]["containers"][0]["resources"]["limits"]["memory"]
     fields = Settings.model_fields

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,8 @@ def test_the_values_shown_are_the_defaults(environment: pytest.MonkeyPatch) -> N
     defaults = load_settings()
     shown = {name: value for name, (off, value) in documented().items() if off and value}
     for name, value in shown.items():
-        environment.setenv(name, value)
+        (as_a_shell_reads_it,) = shlex.split(value)
+        environment.setenv(name, as_a_shell_reads_it)
     assert load_settings() == defaults
 
 
