@@ -17,6 +17,7 @@ from infra.migrations import ROOT
 FOLDER = ROOT / "deploy" / "kubernetes"
 BUILDS = FOLDER / "builds"
 """What is applied once for each build of the workflows' code, beside the rest."""
+BACKUP = FOLDER / "backup"
 KUBERNETES = "1.33"
 """The oldest release that is looked at; later ones only add to what is used here."""
 TRIGGER_REQUIRED = frozenset({"endpoint", "namespace", "taskQueue", "queueTypes"})
@@ -94,7 +95,7 @@ def _name_of(document: Document) -> str:
 def main() -> int:
     faults = [
         f"{folder.relative_to(ROOT)}/{file}: {_name_of(document)}: {fault}"
-        for folder in (FOLDER, BUILDS)
+        for folder in (FOLDER, BUILDS, BACKUP)
         for file, document in documents(folder)
         for fault in faults_of(document)
     ]

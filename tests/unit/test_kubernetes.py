@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from devstack.manifests import BUILDS, FOLDER, Document, documents, faults_of
+from devstack.manifests import BACKUP, BUILDS, FOLDER, Document, documents, faults_of
 from infra.settings import Settings
+from ops.backup.__main__ import parser as backup_parser
 from tests.harness.pages import OPERATIONS
 from tests.unit.test_compose import OURS
 from workflows.queues import Queue
@@ -149,6 +150,23 @@ def test_a_pod_is_given_longer_than_its_own_grace() -> None:
     for name in WORKERS:
         assert pods()[name]["terminationGracePeriodSeconds"] > grace
     assert pods()["api"]["terminationGracePeriodSeconds"] > float(SETTINGS["API_DRAIN_SECONDS"])
+
+
+def test_a_backup_is_made_each_night_as_confined_as_the_rest() -> None:
+    claim, cron = (document for _, document in documents(BACKUP))
+    assert [faults_of(each) for each in (claim, cron)] == [[], []]
+    assert cron["spec"]["concurrencyPolicy"] == "Forbid"
+    pod = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    prepare = pods()["prepare"]
+    for same in ("securityContext", "enableServiceLinks", "automountServiceAccountToken"):
+        assert pod[same] == prepare[same]
+    (container,), (other,) = pod["containers"], prepare["containers"]
+    for same in ("securityContext", "envFrom"):
+        assert container[same] == other[same]
+    wish = backup_parser().parse_args(container["args"])
+    assert (wish.command, str(wish.dir)) == ("create", container["volumeMounts"][0]["mountPath"])
+    (volume,) = (each for each in pod["volumes"] if "persistentVolumeClaim" in each)
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
 
 
 @pytest.mark.parametrize("name", ["worker-io", "worker-media"])
