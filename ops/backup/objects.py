@@ -36,7 +36,7 @@ def fetch(storage: Storage, repository: Repository, before: str | None) -> Itera
 
         def line_of(numbered: tuple[int, StoredObject, ObjectLine | None]) -> ObjectLine | None:
             number, stored, same = numbered
-            if same is not None and repository.object_path(same.sha256).exists():
+            if same is not None and repository.has(same):
                 return same
             return _fetch_one(storage, repository, stored, Path(folder) / str(number))
 

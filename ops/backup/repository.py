@@ -11,7 +11,9 @@ objects that it had fetched.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +22,7 @@ from pathlib import Path
 import orjson
 
 PART = ".part"
+DAMAGED = ".damaged"
 READ_BYTES = 1024 * 1024
 
 
@@ -66,7 +69,9 @@ class Repository:
     def names(self) -> list[str]:
         """Complete backups, oldest first."""
         return sorted(
-            path.name for path in self._backups.glob("*") if (path / "backup.json").exists()
+            path.name
+            for path in self._backups.glob("*")
+            if path.suffix != PART and (path / "backup.json").exists()
         )
 
     def resolve(self, name: str | None) -> str:
@@ -92,12 +97,15 @@ class Repository:
         return folder
 
     def finish(self, facts: Facts) -> None:
-        """Make a backup of what `begin` gave room to."""
+        """Make a backup of what `begin` gave room to, once all of it is on the disk."""
         folder = self._backups / f"{facts.name}{PART}"
         (folder / "backup.json").write_bytes(
             orjson.dumps(asdict(facts), option=orjson.OPT_INDENT_2)
         )
+        for path in (*folder.iterdir(), folder):
+            _to_disk(path)
         folder.rename(self._backups / facts.name)
+        _to_disk(self._backups)
 
     def facts(self, name: str) -> Facts:
         read = orjson.loads((self.folder(name) / "backup.json").read_bytes())
@@ -112,16 +120,23 @@ class Repository:
     def object_path(self, sha256: str) -> Path:
         return self._objects / sha256[:2] / sha256
 
+    def has(self, line: ObjectLine) -> bool:
+        """Whether the object is there, as long as it was; `faults` reads it all."""
+        path = self.object_path(line.sha256)
+        return path.exists() and path.stat().st_size == line.bytes
+
     def take_in(self, path: Path) -> str:
         """Move a file that was fetched to its place; returns its SHA-256."""
         digest = sha256_of(path)
         place = self.object_path(digest)
         place.parent.mkdir(parents=True, exist_ok=True)
+        _to_disk(path)
         path.rename(place)
         return digest
 
     def faults(self, name: str) -> Iterator[str]:
-        """What of a backup is missing or is not what it was."""
+        """What of a backup is missing or is not what it was. A damaged object is set aside, so that
+        the next backup fetches it again."""
         facts, folder = self.facts(name), self.folder(name)
         dump = folder / "database.dump"
         if not dump.exists() or sha256_of(dump) != facts.dump_sha256:
@@ -130,10 +145,12 @@ class Repository:
         for line in self.lines(name):
             found += 1
             path = self.object_path(line.sha256)
-            if not path.exists() or path.stat().st_size != line.bytes:
+            if not self.has(line):
                 yield f"{line.bucket}/{line.key} is missing or cut off"
             elif sha256_of(path) != line.sha256:
                 yield f"{line.bucket}/{line.key} is not what was fetched"
+                with contextlib.suppress(OSError):  # The folder may be one that is only read.
+                    path.rename(path.with_suffix(DAMAGED))
         if found != facts.objects:
             yield f"objects.jsonl has {found} lines, and {facts.objects} were written"
 
@@ -141,7 +158,11 @@ class Repository:
         """Remove all backups but the newest `keep`, and objects that none of those names.
 
         Returns the removed backups, and how many objects went.
+
+        Raises:
+            BackupFault: there is none, so nothing says which objects are of use.
         """
+        self.resolve(None)
         names = self.names()
         removed = names[: max(0, len(names) - keep)]
         for name in removed:
@@ -166,6 +187,15 @@ def write_lines(path: Path, lines: Iterable[ObjectLine]) -> tuple[int, int]:
             objects += 1
             total += line.bytes
     return objects, total
+
+
+def _to_disk(path: Path) -> None:
+    """A file, or the names of a folder: what was written may be gone with the power otherwise."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sha256_of(path: Path) -> str:

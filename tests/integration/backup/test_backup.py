@@ -228,6 +228,21 @@ def test_only_what_is_new_is_fetched_and_only_what_is_named_is_kept(
 
 
 @pytest.mark.usefixtures("media")
+def test_a_backup_that_was_cut_off_is_none_and_costs_no_other(site: Site) -> None:
+    """Its last file may be there, whole or empty: only the name that it gets at the end counts."""
+    with pytest.raises(BackupFault, match="There is no backup"):
+        site.repository.prune(keep=1)
+    whole = site.back_up()
+    cut_off = site.repository.begin("29990101T000000Z")
+    (cut_off / "backup.json").touch()
+    assert site.repository.names() == [whole]
+    assert site.repository.resolve(None) == whole
+    assert site.repository.prune(keep=1) == ([], 0)
+    assert not cut_off.exists()
+    assert [*site.repository.faults(whole)] == []
+
+
+@pytest.mark.usefixtures("media")
 def test_damage_is_found_and_nothing_is_restored_from_it(site: Site, empty_database: str) -> None:
     name = site.back_up()
     line = next(iter(site.repository.lines(name)))
@@ -240,9 +255,11 @@ def test_damage_is_found_and_nothing_is_restored_from_it(site: Site, empty_datab
     there = site.settings.model_copy(update={"database_url": empty_database})
     with pytest.raises(BackupFault, match=r"damaged.*Nothing was restored"):
         bring_back(there, site.repository, name)
-    path.unlink()
-    assert next(site.repository.faults(name)).endswith("is missing or cut off")
-    path.write_bytes(whole)
+    assert next(site.repository.faults(name)).endswith("is missing or cut off"), "it was set aside"
+    assert [*site.repository.faults(site.back_up())] == [], "and fetched again"
+    path.write_bytes(whole[:-1])
+    assert [*site.repository.faults(site.back_up())] == [], "one that is cut off, too"
+    assert path.read_bytes() == whole
     dump = site.repository.folder(name) / "database.dump"
     dump.write_bytes(dump.read_bytes()[:-1])
     assert [*site.repository.faults(name)] == [
