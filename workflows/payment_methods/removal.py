@@ -36,3 +36,4 @@ class RemoveCard(Operated):
             )
 
         await self.attention.run("detach", attempt)
+        await workflow.wait_condition(workflow.all_handlers_finished)
