@@ -69,13 +69,13 @@ async def _attend(temporal: Client, ends: Ends) -> None:
     while True:
         # While the server is away, so is its list.
         with contextlib.suppress(RPCError):
-            ends.operator += await retry_what_waits(temporal)
+            await retry_what_waits(temporal, ends.operator)
         await asyncio.sleep(OPERATOR_SECONDS)
 
 
-async def retry_what_waits(temporal: Client) -> list[str]:
-    """Send `retry_step` to each run that waits; what was retried."""
-    retried = []
+async def retry_what_waits(temporal: Client, asked: list[str]) -> None:
+    """Send `retry_step` to each run that waits. Each is noted in `asked` before: whatever comes of
+    it, an operator was needed."""
     async for run in temporal.list_workflows(WAITING, rpc_timeout=RPC_TIMEOUT):
         handle = temporal.get_workflow_handle(run.id)
         try:
@@ -83,10 +83,8 @@ async def retry_what_waits(temporal: Client) -> list[str]:
         except WorkflowQueryFailedError:
             continue  # A sweep: it says so and ends.
         for step in steps:
+            asked.append(f"{run.id}: {step}")
             choice = OperatorChoice(step, operator="chaos", note="It is healed.")
-            try:
+            # One that refuses has ended meanwhile, or asks again.
+            with contextlib.suppress(WorkflowUpdateFailedError):
                 await handle.execute_update("retry_step", choice)
-            except WorkflowUpdateFailedError:
-                continue  # It went on by itself meanwhile.
-            retried.append(f"{run.id}: {step}")
-    return retried

@@ -151,6 +151,8 @@ async def _play(prepared: Prepared, known: Known, coming: Ahead) -> Outcome:
     back = asyncio.create_task(_answers_again(stage, healed_at))
     refused = [str(error) for error in await begun if isinstance(error, BaseException)]
     api_seconds = await back
+    if api_seconds >= READY_SECONDS:
+        refused.append(f"the API was not ready again after {READY_SECONDS:.0f} s")
     coming.begin()
     ends = await await_ends(stage.temporal, round_.works, seconds=fault.deadline_seconds)
     # What is being made is not settled.
