@@ -19,15 +19,18 @@ from domain.posts import PostState
 from domain.refunds import RefundState
 from domain.stripe_calls import CallState
 from domain.stripe_events import EventState
+from domain.subscriptions.gifts import GiftState
 from domain.subscriptions.states import SubscriptionState
 from domain.tips import TipState
 from domain.unlocks.states import UnlockState
 from infra.models import (
     AccountBalance,
     Charge,
+    Gift,
     LedgerAccount,
     Mail,
     Media,
+    PaymentMethod,
     Payout,
     Post,
     Reconciliation,
@@ -56,6 +59,9 @@ class Waiting:
     oldest_at: datetime | None
 
 
+_REPEATED_BY_PEOPLE = ("/accounts", "/account_links")
+"""Orders of which no run waits for the answer: whoever asked asks again, or lets it be."""
+
 _Question = tuple[InstrumentedAttribute[Any], tuple[ColumnElement[bool], ...]]
 
 
@@ -74,6 +80,11 @@ def _questions(now: datetime) -> dict[str, _Question]:
         "posts": (Post.publish_at, (Post.state == PostState.SCHEDULED, Post.publish_at < now)),
         "unlocks": (Unlock.quoted_at, (Unlock.state == UnlockState.CHARGING,)),
         "tips": (Tip.created_at, (Tip.state == TipState.CHARGING,)),
+        "gifts": (Gift.created_at, (Gift.state == GiftState.CHARGING,)),
+        "card_removals": (
+            PaymentMethod.removed_at,
+            (PaymentMethod.removed_at.is_not(None), PaymentMethod.detached_at.is_(None)),
+        ),
         "fees": (Charge.paid_at, (Charge.state == "paid", Charge.fee_recorded_at.is_(None))),
         "refunds": (Refund.created_at, (Refund.state == RefundState.REQUESTED,)),
         "payouts": (Payout.updated_at, (Payout.state.in_(_BRISK_PAYOUTS),)),
@@ -87,7 +98,10 @@ def _questions(now: datetime) -> dict[str, _Question]:
         "stripe_events": (StripeEvent.received_at, (StripeEvent.state == EventState.NEW,)),
         "stripe_orders": (
             StripeCall.wall_sent_at,
-            (StripeCall.state.in_([CallState.INTENT, CallState.UNKNOWN]),),
+            (
+                StripeCall.state.in_([CallState.INTENT, CallState.UNKNOWN]),
+                StripeCall.path.not_in(_REPEATED_BY_PEOPLE),
+            ),
         ),
     }
 

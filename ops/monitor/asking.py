@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from threading import Thread
+from typing import Any
 
 import structlog
 from sqlalchemy import Engine
@@ -32,6 +35,46 @@ WAITS = "NeedsAttention = true AND ExecutionStatus = 'Running'"
 Ask = Callable[[], Awaitable[Sequence[Sample]]]
 
 
+class StillAsking(Exception):
+    """The question before has no answer yet."""
+
+
+class Apart:
+    """Asks in a thread of its own, one question at a time: one that hangs takes no thread from
+    another part, and does not keep the process from ending."""
+
+    def __init__(self, question: Callable[[], Sequence[Sample]]) -> None:
+        self._question = question
+        self._is_asking = False
+
+    async def __call__(self) -> Sequence[Sample]:
+        """
+        Raises:
+            StillAsking: the thread has not come back from the question before.
+        """
+        if self._is_asking:
+            raise StillAsking
+        self._is_asking = True
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Sequence[Sample]] = loop.create_future()
+
+        def tell(how: Callable[[Any], None], what: Any) -> None:
+            if not answer.done():  # Nobody waits any more.
+                how(what)
+
+        def ask() -> None:
+            try:
+                how, what = answer.set_result, self._question()
+            except Exception as error:  # Told to whoever asked.
+                how, what = answer.set_exception, error  # type: ignore[assignment]
+            self._is_asking = False
+            with contextlib.suppress(RuntimeError):  # The loop may be closed by now.
+                loop.call_soon_threadsafe(tell, how, what)
+
+        Thread(target=ask, daemon=True).start()
+        return await answer
+
+
 class Platform:
     """What there is to ask, as `parts()`: name → question."""
 
@@ -46,11 +89,11 @@ class Platform:
 
     def parts(self) -> Mapping[str, Ask]:
         return {
-            "outbox": lambda: asyncio.to_thread(self._outbox),
-            "ledger": lambda: asyncio.to_thread(self._ledger),
+            "outbox": Apart(self._outbox),
+            "ledger": Apart(self._ledger),
             "attention": self._attention,
             "queues": self._queues,
-            "clamd": lambda: asyncio.to_thread(self._clamd),
+            "clamd": Apart(self._clamd),
         }
 
     def _outbox(self) -> list[Sample]:

@@ -8,9 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain.media.states import MediaState
+from domain.stripe_calls import CallState
 from domain.stripe_events import EventState, ParkedBecause
 from infra.ids import new_id
-from infra.models import Reconciliation, StripeEvent
+from infra.models import Reconciliation, StripeCall, StripeEvent
 from infra.queries import monitoring
 from tests.harness.rows import MakeMedia
 
@@ -49,6 +50,24 @@ def test_of_what_waits_the_oldest_is_told_and_what_is_done_is_left_out(session: 
     assert monitoring.parked_events(session) == {"no_run": 1}
     others = {kind: each.count for kind, each in waits.items() if kind != "stripe_events"}
     assert set(others.values()) == {0}
+
+
+def test_an_order_that_only_a_person_repeats_is_waited_for_by_nobody(session: Session) -> None:
+    for path in ("/account_links", "/accounts", "/refunds"):
+        session.add(
+            StripeCall(
+                key=path,
+                request_hash=b"x",
+                path=path,
+                state=CallState.UNKNOWN,
+                op_id=new_id(),
+                first_sent_at=NOW,
+                last_sent_at=NOW,
+            )
+        )
+    session.flush()
+    waits = {each.kind: each.count for each in monitoring.waiting(session, now=NOW)}
+    assert waits["stripe_orders"] == 1
 
 
 def test_media_and_deletions_wait_by_their_own_states(

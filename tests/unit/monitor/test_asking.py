@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from ops.monitor import gauges
-from ops.monitor.asking import ask, keep_asking
+from ops.monitor.asking import Apart, StillAsking, ask, keep_asking
 from ops.monitor.gauges import Latest, Sample
 
 
@@ -61,3 +63,35 @@ async def test_a_part_that_hangs_holds_up_no_other_and_not_the_end() -> None:
     parts = {"queues": hangs, "clamd": counted}
     await keep_asking(parts, latest, every_seconds=0.001, stopping=stopping)
     assert asked == 3
+
+
+async def test_a_question_that_never_comes_back_takes_no_thread_from_another() -> None:
+    let_go = threading.Event()
+
+    def hangs() -> list[Sample]:
+        let_go.wait()
+        return []
+
+    hanging = [Apart(hangs) for _ in range(2)]
+    before = threading.active_count()
+    served = Apart(lambda: [Sample(gauges.PARKED_EVENTS, 1, ("no_run",))])
+    try:
+        for _ in range(20):
+            for each in hanging:
+                with pytest.raises((TimeoutError, StillAsking)):
+                    async with asyncio.timeout(0.005):
+                        await each()
+            assert len(await served()) == 1
+        assert threading.active_count() <= before + len(hanging) + 1
+    finally:
+        let_go.set()
+
+
+async def test_what_a_question_raises_is_told() -> None:
+    def refuses() -> list[Sample]:
+        raise LookupError("no such row")
+
+    apart = Apart(refuses)
+    for _ in range(2):
+        with pytest.raises(LookupError, match="no such row"):
+            await apart()
