@@ -7,6 +7,7 @@ why not, and for which request of whom. Ids only, no payloads.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
+from activities.errors import without_values
 from infra.metrics.measures import step_failures, step_seconds
 from infra.reporting import report
 from infra.spans import RunEnd, run_ended, step_span
@@ -92,7 +94,10 @@ class _Journalled(ActivityInboundInterceptor):
                         step=info.activity_type, workflow=str(info.workflow_type), reason=reason
                     )
                 facts["seconds"] = round(seconds, 3)
-                _tell_failure(error, facts)
+                plain = without_values(error)
+                _tell_failure(error, plain, facts, of=(info.workflow_run_id, info.activity_id))
+                if plain is not error:
+                    raise plain from None
                 raise
             seconds = time.monotonic() - started
             _measure(info, seconds, "done")
@@ -131,8 +136,19 @@ def _reason(error: BaseException) -> str | None:
     return str(error.details[0]) if error.details else error.type or "unknown"
 
 
-def _tell_failure(error: BaseException, facts: dict[str, Any]) -> None:
-    """A refused file is the system working; a cancelled step was asked for; the rest is news."""
+_reported: deque[tuple[object, ...]] = deque(maxlen=1000)
+"""Which errors of which steps were told; a step that is tried for ever says the same each time."""
+
+
+def _tell_failure(
+    error: BaseException, plain: BaseException, facts: dict[str, Any], *, of: tuple[object, ...]
+) -> None:
+    """A refused file is the system working; a cancelled step was asked for; the rest is news.
+
+    Args:
+        plain: the error as it may be read by anybody who looks after runs.
+        of: the run and the step in it.
+    """
     if isinstance(error, ApplicationError) and error.type == REJECTED:
         log.info("step refused the file", reason=error.message, **facts)
     elif is_cancelled_exception(error):
@@ -140,6 +156,9 @@ def _tell_failure(error: BaseException, facts: dict[str, Any]) -> None:
     elif isinstance(error, ApplicationError):
         log.warning("step failed", kind=error.type, why=error.message, **facts)
     else:
-        log.error("step failed", kind=type(error).__name__, why=str(error), exc_info=error, **facts)
-        if facts["attempt"] == 1:  # Later ones say the same again.
+        # The stack of what quotes rows would quote them again.
+        stack = {"exc_info": error} if plain is error else {}
+        log.error("step failed", kind=type(error).__name__, why=str(plain), **stack, **facts)
+        if (news := (*of, type(error))) not in _reported:
+            _reported.append(news)
             report(error, where=facts["step"])

@@ -28,6 +28,7 @@ ORIGINAL_KEPT_SECONDS = 3600
 
 SWEEP_SECONDS = 300.0
 """Between two looks for what nobody reads any more."""
+LOOK_SECONDS = 15.0
 _BEING_MADE_SECONDS = 60
 LOCK_POLL_SECONDS = 0.1
 
@@ -49,7 +50,7 @@ class Scratch:
         self._free_bytes_min = free_bytes_min
         for folder in (self._jobs, self._originals):
             folder.mkdir(parents=True, exist_ok=True)
-        self._free_bytes()  # Known from the start, not from the first large file on.
+        self.look()
 
     @contextmanager
     def job(self, name: str) -> Iterator[Path]:
@@ -160,6 +161,10 @@ class Scratch:
             return room_bytes
         return min(room_bytes, self._bytes_max - _size_of(self._root))
 
+    def look(self) -> None:
+        """Tell how much is free, whether or not somebody wants some of it."""
+        self._free_bytes()
+
     def _free_bytes(self) -> int:
         free_bytes = shutil.disk_usage(self._jobs).free
         scratch_free_bytes.set(free_bytes)
@@ -170,13 +175,18 @@ class Scratch:
 async def kept_tidy(
     scratch: Scratch, *, every_seconds: float = SWEEP_SECONDS
 ) -> AsyncIterator[None]:
-    """Sweep again and again. Each worker process does so for itself: its disk may be its own."""
+    """Sweep again and again, and tell how much is free. Each worker process does so for itself: its
+    disk may be its own."""
 
     async def sweep() -> None:
+        swept_at = time.monotonic()
         while True:
-            await asyncio.sleep(every_seconds)
+            await asyncio.sleep(min(every_seconds, LOOK_SECONDS))
             try:
-                await asyncio.to_thread(scratch.sweep)
+                await asyncio.to_thread(scratch.look)
+                if time.monotonic() - swept_at >= every_seconds:
+                    await asyncio.to_thread(scratch.sweep)
+                    swept_at = time.monotonic()
             except OSError as error:
                 log.warning("scratch not swept", why=str(error))
 

@@ -18,5 +18,5 @@ class Failing:
             "fail_as",
             kind,
             start_to_close_timeout=timedelta(seconds=10),
-            retry_policy=RetryPolicy(maximum_attempts=2),
+            retry_policy=RetryPolicy(maximum_attempts=3),
         )

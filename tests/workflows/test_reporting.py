@@ -26,6 +26,8 @@ FORESEEN = (REJECTED, BLOCKED, "StorageUnavailable")
 async def fail_as(kind: str) -> None:
     if kind in FORESEEN:
         raise ApplicationError("planted-message", "a_code", type=kind)
+    if kind == "later" and activity.info().attempt == 1:
+        raise ConnectionError("planted-message")
     raise RuntimeError("planted-message of ada@example.com")
 
 
@@ -48,14 +50,15 @@ async def test_a_step_and_a_workflow_that_break_are_told_and_what_is_foreseen_is
                     workflow_client.execute_workflow(
                         Failing.run, kind, id=f"reporting:{kind}", task_queue=QUEUE
                     )
-                    for kind in (*FORESEEN, "unforeseen", "workflow")
+                    for kind in (*FORESEEN, "unforeseen", "later", "workflow")
                 )
                 ends = await asyncio.gather(*runs, return_exceptions=True)
-                assert [type(end) for end in ends] == [WorkflowFailureError] * 5
+                assert [type(end) for end in ends] == [WorkflowFailureError] * 6
         finally:
             stop()
     told = {(event["tags"]["workflow_id"], event["transaction"]): event for event in sentry.events}
-    assert len(sentry.events) == 2, "the second attempt of a step says nothing new"
+    assert len(sentry.events) == 3, "a later attempt of a step says nothing new"
+    assert told["reporting:later", "fail_as"], "but for the first one that nobody foresaw"
     step = told["reporting:unforeseen", "fail_as"]
     assert step["exception"]["values"][-1]["type"] == "RuntimeError"
     assert step["tags"]["run_id"]
