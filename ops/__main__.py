@@ -35,7 +35,7 @@ from infra.settings import Settings, SettingsError, load_settings
 from infra.temporal import connect
 from ops import showing
 from ops.reprocessing import reprocess
-from ops.runs import Run, Runs, RunUnknown
+from ops.runs import Run, Runs, RunUnknown, Unanswered
 from workflows.attention import OperatorChoice
 
 REFUSED, FAULTY, AWAY = 1, 2, 3
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return asyncio.run(_act(wish, load_settings()))
     except SettingsError as error:
         return _fail(str(error), FAULTY)
-    except (Refused, RunUnknown, FansworldError) as error:
+    except (Refused, RunUnknown, Unanswered, FansworldError) as error:
         return _fail(str(error), REFUSED)
     except WorkflowUpdateFailedError as error:
         return _fail(f"The run refuses: {error.cause}.", REFUSED)
@@ -72,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _act(wish: argparse.Namespace, settings: Settings) -> int:
+    if not getattr(wish, "operator", "nobody is asked for").strip():
+        raise Refused("say who decides: --operator NAME")
     client = await connect(settings)
     runs = Runs(client)
     match wish.command:
@@ -108,7 +110,7 @@ async def _retry_all(runs: Runs, wish: argparse.Namespace) -> None:
         (run, blocked.step)
         for run in found
         for blocked in run.blocked or ()
-        if blocked.reason == wish.reason
+        if blocked.reason == wish.reason and wish.step in (None, blocked.step)
     ]
     if not waiting:
         raise Refused(f"No run waits for {wish.reason}.{_unasked(found)}")
@@ -120,7 +122,7 @@ async def _retry_all(runs: Runs, wish: argparse.Namespace) -> None:
         try:
             await runs.decide(run.workflow_id, _choice(wish, step), skip=False)
             print(f"{run.workflow_id}: {step} is tried again")
-        except (RunUnknown, WorkflowUpdateFailedError) as error:
+        except (RunUnknown, Unanswered, WorkflowUpdateFailedError, RPCError) as error:
             refused += 1
             print(f"{run.workflow_id}: {error.__cause__ or error}")
     if refused:
@@ -161,7 +163,7 @@ def _address(settings: Settings, workflow_id: str) -> str | None:
 
 
 def _signed_in() -> str:
-    """Empty where the user has no name, or the image's, which is nobody's; a run refuses that."""
+    """Empty where the user has no name, or the image's, which is nobody's; that is refused."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):

@@ -15,6 +15,7 @@ from temporalio.client import (
     WorkflowExecutionDescription,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -23,9 +24,15 @@ from workflows.attributes import CREATOR_ID, JOB_KIND, JOB_STEP, NEEDS_ATTENTION
 from workflows.operated import Operated
 
 QUERY_TIMEOUT = timedelta(seconds=5)
+DECIDE_TIMEOUT = timedelta(seconds=30)
+"""The audit log is written before a run answers, by a worker of `io`."""
 QUERIES_AT_ONCE = 16
 PAYLOAD_CHARACTERS_MAX = 2000
 _STATE = "PENDING_ACTIVITY_STATE_"
+
+
+class Unanswered(Exception):
+    """A sentence: nobody has said whether it is done."""
 
 
 class RunUnknown(Exception):
@@ -128,11 +135,18 @@ class Runs:
         Raises:
             RunUnknown: there is no such run, or it has ended.
             WorkflowUpdateFailedError: the run refuses; its cause says why.
+            Unanswered: no worker has answered in time.
+            RPCError: the server can't be reached.
         """
         handle = self._client.get_workflow_handle(workflow_id)
         update = Operated.skip_step if skip else Operated.retry_step
         try:
-            return str(await handle.execute_update(update, choice))
+            return str(await handle.execute_update(update, choice, rpc_timeout=DECIDE_TIMEOUT))
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise Unanswered(
+                f"No worker has answered for {workflow_id}. See whether workers of `workflows` and "
+                "`io` run, look at the run, and decide again where nothing was done."
+            ) from error
         except RPCError as error:
             raise _unknown(error, workflow_id) from error
 

@@ -163,6 +163,8 @@ async def test_a_media_is_processed_again(
     temporal_client: Client, ops: Ops, engine: Engine, make_media: MakeMedia
 ) -> None:
     media = make_media(state="ready", generation=1, published_generation=1)
+    nobody = await ops("reprocess", media.id, "--operator", " ")
+    assert (nobody.code, "say who decides" in nobody.err) == (1, True)
     said = await ops("reprocess", media.id, "--operator", "ada")
     assert said.code == 0, said.err
     run = temporal_client.get_workflow_handle(ingest_workflow_id(media.id, 2))
