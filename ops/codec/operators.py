@@ -39,8 +39,9 @@ class Operators:
 
     def who_holds(self, cookie: str) -> str | None:
         """The operator whom a cookie was made for, while it is good."""
-        name, _, rest = cookie.partition(".")
-        written, _, signature = rest.partition(".")
+        # A name may have dots of its own.
+        rest, _, signature = cookie.rpartition(".")
+        name, _, written = rest.rpartition(".")
         if name not in self._secrets or not written.isdigit() or int(written) < time.time():
             return None
         wanted = self._signature(name, int(written))

@@ -19,7 +19,7 @@ from infra.settings import Settings
 from infra.temporal import EncryptingCodec
 from ops.codec.__main__ import faults_of
 from ops.codec.app import BODY_BYTES_MAX, create_app
-from ops.codec.operators import SESSION_SECONDS
+from ops.codec.operators import SESSION_SECONDS, Operators
 
 UI = "http://127.0.0.1:8080"
 SECRET = "a secret of more than enough"
@@ -151,3 +151,13 @@ def test_it_does_not_start_where_anybody_could_read(changes: dict[str, Any], fau
     assert faults_of(settings_with(codec_operators={})) == [], "development, on loopback"
     (found,) = faults_of(settings_with(**changes))
     assert fault in found
+
+
+def test_a_name_may_have_dots_of_its_own() -> None:
+    operators = Operators(
+        {"ada@example.com": SecretStr(SECRET), "ada@example": SecretStr("b" * 24)}
+    )
+    cookie = operators.make_cookie("ada@example.com")
+    assert operators.who_holds(cookie) == "ada@example.com"
+    assert operators.who_holds(cookie.replace("example.com", "example")) is None
+    assert operators.who_holds("rubbish") is None
