@@ -20,7 +20,6 @@ from weakref import WeakKeyDictionary
 
 import orjson
 import structlog
-from prometheus_client import Counter
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
@@ -30,6 +29,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from domain.media.states import MediaState
+from infra.metrics.measures import progress_lost
 from infra.settings import Settings
 
 TIMEOUT_SECONDS = 2.0
@@ -49,11 +49,6 @@ _RETRIED = (RedisConnectionError,)
 _ENTRY_ID = re.compile(r"\d{1,20}-\d{1,20}")
 
 log = structlog.get_logger(__name__)
-
-progress_lost = Counter(
-    "fansworld_progress_events_lost_total",
-    "Progress events that could not be written because Valkey did not answer.",
-)
 
 
 @dataclass(frozen=True)
@@ -112,7 +107,7 @@ def publish_progress(valkey: Redis, event: ProgressEvent) -> bool:
     """
     outage = _outages.get(valkey)
     if outage is not None and time.monotonic() < outage.retry_at and not event.is_final:
-        progress_lost.inc()
+        progress_lost.add()
         return False
     stream = _stream_of(event.media_id)
     try:
@@ -124,7 +119,7 @@ def publish_progress(valkey: Redis, event: ProgressEvent) -> bool:
         pipeline.execute()
     except RedisError as error:
         # The base of all that the client raises, time-outs and refused connections included.
-        progress_lost.inc()
+        progress_lost.add()
         _begin_outage(valkey, error)
         return False
     if outage is not None:

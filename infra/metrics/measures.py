@@ -80,6 +80,10 @@ step_failures = Count(
     "Attempts that were blocked or failed, by the reason that the runbook knows them by.",
     ("step", "workflow", "reason"),
 )
+progress_lost = Count(
+    "fansworld_progress_events_lost_total",
+    "Progress events that could not be written because Valkey did not answer.",
+)
 child_seconds = Timing(
     "fansworld_child_seconds",
     "How long a confined child process lived.",
@@ -106,4 +110,5 @@ MEASURES: tuple[Measure, ...] = (
     *(step_seconds, step_failures),
     *(child_seconds, child_cpu_seconds),
     *(database_wait_seconds, scratch_free_bytes),
+    progress_lost,
 )

@@ -55,6 +55,8 @@ def _in_registry(measure: Measure) -> Record:
             return lambda seconds, labels: histogram.labels(**labels).observe(seconds)
         case Count(name=name, what=what, labels=names):
             counter = Counter(name, what, names)
+            if not names:
+                return lambda value, _labels: counter.inc(value)
             return lambda value, labels: counter.labels(**labels).inc(value)
         case Level(name=name, what=what):
             gauge = Gauge(name, what)

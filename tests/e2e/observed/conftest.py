@@ -7,6 +7,7 @@ import re
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from infra.db import transaction
 from infra.ids import new_id
 from infra.metrics.serving import runtime_with_metrics
 from infra.models import LedgerAccount, Reconciliation, StripeEvent
+from infra.redis import ProgressEvent, make_valkey, publish_progress
 from infra.spans import start_tracing
 from infra.storage import Storage
 from infra.temporal import connect
@@ -35,6 +37,7 @@ from ops.monitor.gauges import Latest
 from tests.e2e.media import pictures
 from tests.e2e.media.platform import Platform, deployed
 from tests.harness.collector import Collector, collecting
+from workflows.queues import Queue, queue_name
 
 HANDLE = "ida.is-watched"
 FILE_NAME = "ida-at-the-lake.png"
@@ -96,6 +99,9 @@ def observed(
             # Larger than the scanner takes here, so an operator has to decide.
             stuck = ingest_workflow_id(creator.upload(pictures.letter()))
             platform.ask(lambda client: _listed(client, stuck))
+            _lose_progress(platform, media_id)
+            broken = platform.ask(lambda client: _broken(client, platform))
+            _until_told(address, "temporal_workflow_task_execution_failed")
             with _dated_clamd() as clamd_address:
                 monitored = _parsed(_monitored(platform, clamd_address))
             scraped = Scraped(
@@ -103,10 +109,42 @@ def observed(
                 worker=_parsed(_fetched(f"http://{address}/metrics")),
                 monitor=monitored,
             )
-            platform.ask(lambda client: client.get_workflow_handle(stuck).terminate())
+            for run_id in (stuck, broken):
+                platform.ask(lambda client, run_id=run_id: _end(client, run_id))  # type: ignore[misc]
         stop_tracing()
         yield Observed(platform, media_id, scraped, collector)
     empty_tables(worker_engine)
+
+
+def _lose_progress(platform: Platform, media_id: str) -> None:
+    """Valkey is away for one event."""
+    gone = platform.settings.model_copy(update={"valkey_url": "redis://127.0.0.1:9/0"})
+    event = ProgressEvent(media_id, 1, None, 0, None, "processing", datetime.now(UTC))
+    with make_valkey(gone) as valkey:
+        publish_progress(valkey, event)
+
+
+async def _broken(client: Client, platform: Platform) -> str:
+    """A run whose task fails again and again: nobody can read this input."""
+    prefix = platform.settings.task_queue_prefix
+    handle = await client.start_workflow(
+        "IngestMedia",
+        "no order",
+        id=f"{prefix}broken",
+        task_queue=queue_name(Queue.WORKFLOWS, prefix=prefix),
+    )
+    return handle.id
+
+
+async def _end(client: Client, run_id: str) -> None:
+    await client.get_workflow_handle(run_id).terminate()
+
+
+def _until_told(address: str, name: str) -> None:
+    deadline = time.monotonic() + 60
+    while name not in _fetched(f"http://{address}/metrics"):
+        assert time.monotonic() < deadline, f"{name} is never told"
+        time.sleep(0.2)
 
 
 def _free_port() -> int:

@@ -15,6 +15,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from structlog.testing import capture_logs
 
+from infra.metrics.measures import progress_lost
 from infra.redis import (
     EVENTS_MAX,
     TIMEOUT_SECONDS,
@@ -22,7 +23,6 @@ from infra.redis import (
     follow_progress,
     make_async_valkey,
     make_valkey,
-    progress_lost,
     publish_progress,
 )
 from infra.settings import Settings
@@ -152,20 +152,17 @@ def gone(settings: Settings) -> Settings:
     return settings.model_copy(update={"valkey_url": "redis://127.0.0.1:9/0"})
 
 
-def lost() -> float:
-    return float(progress_lost._value.get())
-
-
 def test_without_valkey_an_event_is_counted_and_the_outage_logged_once(
     settings: Settings, event: ProgressEvent
 ) -> None:
-    before = lost()
+    lost: list[float] = []
+    progress_lost.go_to(lambda value, _: lost.append(value))
     with make_valkey(gone(settings)) as unreachable, capture_logs() as lines:
         assert not publish_progress(unreachable, event)
         for _ in range(20):
             assert not publish_progress(unreachable, event)
         assert not publish_progress(unreachable, replace(event, state="ready"))
-    assert lost() - before == 22
+    assert len(lost) == 22
     assert [line["event"] for line in lines] == ["progress_unavailable"]
 
 
