@@ -32,11 +32,17 @@ class Ends:
     """When the last work was seen in its end, by the monotonic clock."""
 
 
-async def await_ends(temporal: Client, works: Sequence[Work], *, seconds: float) -> Ends:
-    """Watch until each is in its right end, or until time is over."""
+async def await_ends(
+    temporal: Client, works: Sequence[Work], *, queue: str, seconds: float
+) -> Ends:
+    """Watch until each is in its right end, or until time is over.
+
+    Args:
+        queue: of the workflows whose runs are looked after; others have operators of their own.
+    """
     ends = Ends()
     deadline = time.monotonic() + seconds
-    watching = asyncio.create_task(_attend(temporal, ends))
+    watching = asyncio.create_task(_attend(temporal, queue, ends))
     try:
         states = await asyncio.gather(*(_end_of(work, deadline, ends) for work in works))
     finally:
@@ -64,19 +70,20 @@ async def _end_of(work: Work, deadline: float, ends: Ends) -> str:
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _attend(temporal: Client, ends: Ends) -> None:
+async def _attend(temporal: Client, queue: str, ends: Ends) -> None:
     """What an operator does, who looks at the list of runs that need attention."""
     while True:
         # While the server is away, so is its list.
         with contextlib.suppress(RPCError):
-            await retry_what_waits(temporal, ends.operator)
+            await retry_what_waits(temporal, queue, ends.operator)
         await asyncio.sleep(OPERATOR_SECONDS)
 
 
-async def retry_what_waits(temporal: Client, asked: list[str]) -> None:
+async def retry_what_waits(temporal: Client, queue: str, asked: list[str]) -> None:
     """Send `retry_step` to each run that waits. Each is noted in `asked` before: whatever comes of
     it, an operator was needed."""
-    async for run in temporal.list_workflows(WAITING, rpc_timeout=RPC_TIMEOUT):
+    ours = f"{WAITING} AND TaskQueue = '{queue}'"
+    async for run in temporal.list_workflows(ours, rpc_timeout=RPC_TIMEOUT):
         handle = temporal.get_workflow_handle(run.id)
         try:
             steps: list[str] = await handle.query("waiting_steps", rpc_timeout=RPC_TIMEOUT)

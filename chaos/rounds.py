@@ -14,12 +14,13 @@ import httpx2
 from chaos import doubles
 from chaos.ends import Ends, await_ends
 from chaos.families import FAMILIES
-from chaos.faults.fault import Fault
+from chaos.faults.fault import Fault, NeverMet
 from chaos.faults.processes import encoding_worker
 from chaos.outcome import Outcome
 from chaos.stage import Stage
 from chaos.work import Family, Round
 from devstack.client import JsonObject
+from workflows.queues import Queue, queue_name
 
 MOMENT_SECONDS = 40.0
 ROUND_SECONDS = 240.0
@@ -130,7 +131,7 @@ async def _play_bounded(prepared: Prepared, known: Known, coming: Ahead) -> Outc
         return replace(outcome, prepared_seconds=round(prepared.seconds, 1))
     except Exception as error:  # Whatever it is, the other rounds are to be played.
         # It may not have been injected yet.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, NeverMet):
             await fault.heal(round_)
         why = f"the round broke off: {type(error).__name__}: {error}"
         return Outcome(fault.name, [], len(round_.works), 0, 0, 0.0, unanswered=[why])
@@ -154,7 +155,12 @@ async def _play(prepared: Prepared, known: Known, coming: Ahead) -> Outcome:
     if api_seconds >= READY_SECONDS:
         refused.append(f"the API was not ready again after {READY_SECONDS:.0f} s")
     coming.begin()
-    ends = await await_ends(stage.temporal, round_.works, seconds=fault.deadline_seconds)
+    ends = await await_ends(
+        stage.temporal,
+        round_.works,
+        queue=queue_name(Queue.WORKFLOWS, prefix=stage.settings.task_queue_prefix),
+        seconds=fault.deadline_seconds,
+    )
     # What is being made is not settled.
     await coming.ready()
     found = await _settled(stage, round_)

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from chaos.work import Round
 
+
+class NeverMet(Exception):
+    """The fault was there, and nothing has come by it: the round shows nothing."""
+
+
 Act = Callable[[Round], Awaitable[None]]
 
 

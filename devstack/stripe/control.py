@@ -34,8 +34,7 @@ def _fault(local: LocalStripe, **fault: Any) -> Obj:
 
 
 def _clear_faults(local: LocalStripe) -> Obj:
-    local.faults.clear()
-    return {}
+    return {"met": local.faults.clear()}
 
 
 def _authenticate(local: LocalStripe, *, id: str, passed: bool = True) -> Obj:  # The API's name.

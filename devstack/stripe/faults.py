@@ -35,12 +35,16 @@ class Faults:
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
+        self._met = 0
 
     def add(self, fault: Fault) -> None:
         self._waiting.append(fault)
 
-    def clear(self) -> None:
+    def clear(self) -> int:
+        """Returns how many faults calls have met since the last time."""
         self._waiting.clear()
+        met, self._met = self._met, 0
+        return met
 
     def take(self, method: str, path: str) -> dict[FaultKind, Fault]:
         """The faults of this call, at most one of a kind; each is used up by one."""
@@ -50,6 +54,7 @@ class Faults:
                 fault.times -= 1
                 taken[fault.kind] = fault
         self._waiting = [fault for fault in self._waiting if fault.times > 0]
+        self._met += len(taken)
         return taken
 
 

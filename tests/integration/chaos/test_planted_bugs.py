@@ -36,7 +36,7 @@ async def test_work_that_never_ends_is_lost_and_says_where_to_look(temporal_clie
         Work("media", f"{look.__name__}.jpg", f"ingest:{look.__name__}", look, frozenset({"ready"}))
         for look in (ready, processing, away)
     ]
-    ends = await await_ends(temporal_client, works, seconds=0.3)
+    ends = await await_ends(temporal_client, works, queue="nobodys", seconds=0.3)
     assert ends.lost == [
         "media: processing.jpg is processing; look at the run ingest:processing",
         "media: away.jpg is not to be seen: ConnectionError: gone; look at the run ingest:away",

@@ -41,11 +41,11 @@ def server(*runs: Run) -> Any:
 async def test_a_run_that_does_not_answer_makes_nobody_forget_those_before() -> None:
     asked: list[str] = []
     with pytest.raises(RPCError):
-        await retry_what_waits(server(Run("a"), Run("b", answers=False)), asked)
+        await retry_what_waits(server(Run("a"), Run("b", answers=False)), "q", asked)
     assert asked == ["a: send"]
 
 
 async def test_one_that_refuses_had_waited_all_the_same() -> None:
     asked: list[str] = []
-    await retry_what_waits(server(Run("a", refuses=True), Run("b")), asked)
+    await retry_what_waits(server(Run("a", refuses=True), Run("b")), "q", asked)
     assert asked == ["a: send", "b: send"]
