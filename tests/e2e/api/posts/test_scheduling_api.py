@@ -29,10 +29,20 @@ POSTS = "/api/v1/posts"
 
 
 @pytest.fixture
+def prefix(settings: Settings) -> str:
+    """Queues of our own: on the API's lie runs that tests without workers have begun."""
+    return f"{settings.task_queue_prefix}scheduling-"
+
+
+@pytest.fixture
+def api(start_api: StartApi, prefix: str) -> RunningApi:
+    return start_api(task_queue_prefix=prefix)
+
+
+@pytest.fixture
 async def workers(
-    settings: Settings, engine: Engine, temporal_client: Client
+    settings: Settings, prefix: str, engine: Engine, temporal_client: Client
 ) -> AsyncIterator[None]:
-    prefix = settings.task_queue_prefix
     posts = PostActivities(settings, engine, temporal_client)
     with ThreadPoolExecutor(2) as threads:
         workflows = Worker(
