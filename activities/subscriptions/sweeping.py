@@ -34,7 +34,9 @@ log = structlog.get_logger(__name__)
 
 BATCH = 200
 LATE_AFTER = timedelta(minutes=15)
-"""A run that lives has come by then, or has begun if the API could start it."""
+"""A run that lives has come by then."""
+UNBEGUN_AFTER = timedelta(minutes=1)
+"""The API has begun a run by then, if it could; the fan looks at their screen."""
 _FINAL = (SubscriptionState.CANCELED, SubscriptionState.EXPIRED)
 
 Found: TypeAlias = Select[str, str, datetime | None]
@@ -76,7 +78,7 @@ class SubscriptionSweep:
     def late(self, at: datetime) -> list[SubscriptionOrder]:
         """Those whose time came and went, or that nobody has ever looked at; and those of an
         account that was shut, which have to end."""
-        ways = (*_overdue(at - LATE_AFTER), *_of_shut_accounts())
+        ways = (*_overdue(at), *_of_shut_accounts())
         found = union(*(each.limit(self._batch).subquery().select() for each in ways)).subquery()
         with transaction(self._engine) as session:
             rows = session.execute(
@@ -122,13 +124,15 @@ class SubscriptionSweep:
             return True
 
 
-def _overdue(before: datetime) -> tuple[Found, ...]:
+def _overdue(at: datetime) -> tuple[Found, ...]:
     """A way for each index: one statement with all their conditions could use none of them, and
     would read every subscription that there is."""
     is_open = Subscription.state.not_in(_FINAL)
     is_charged = Subscription.state.in_(_FINAL) & Subscription.charge_id.is_not(None)
-    passed = Subscription.wake_at < before
-    never_looked_at = Subscription.wake_at.is_(None) & (Subscription.created_at < before)
+    passed = Subscription.wake_at < at - LATE_AFTER
+    never_looked_at = Subscription.wake_at.is_(None) & (
+        Subscription.created_at < at - UNBEGUN_AFTER
+    )
     return tuple(
         _FOUND.where(whose, why).order_by(Subscription.wake_at)
         for whose in (is_open, is_charged)
