@@ -216,9 +216,11 @@ export async function play(api, mediaId, video, { Hls, onEnd = () => {} }) {
     if (isFresh) return onEnd(new Error("fresh addresses are refused"));
     asked = performance.now();
     try {
-      const at = video.currentTime;
-      start(await address());
-      video.currentTime = at;
+      const url = await address();
+      const { currentTime, paused } = video;
+      start(url); // Which pauses the video, and ends the `play()` that was waiting for it.
+      video.currentTime = currentTime;
+      if (!paused) video.play().catch(() => {}); // A browser that does not allow it has controls.
     } catch (problem) {
       onEnd(problem);
     }
