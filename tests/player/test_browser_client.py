@@ -25,6 +25,8 @@ PART = 5 * MIB
 PARTS = 3
 SECOND = "**/*partNumber=2&*"
 WAIT_MS = 60_000
+TICKET_MS = 1_100
+"""Tickets tell whole seconds: one asked for later is another address."""
 
 
 @pytest.fixture
@@ -141,6 +143,7 @@ def watch_as_fan(
     page.click("text=Play")
     page.wait_for_function("!document.querySelector('video').paused")
     # The address runs out while the video waits for its first picture: the fresh one plays on.
+    page.wait_for_timeout(TICKET_MS)
     asked[0].fulfill(status=403, headers={"access-control-allow-origin": "*"})
     page.wait_for_function("document.querySelector('video').currentTime > 0.5")
     assert len(asked) == 2, "an address that had run out was asked for again"
