@@ -8,7 +8,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.service import RPCError
 
 from chaos.stage import RPC_TIMEOUT
@@ -92,6 +97,8 @@ async def retry_what_waits(temporal: Client, queue: str, asked: list[str]) -> No
         for step in steps:
             asked.append(f"{run.id}: {step}")
             choice = OperatorChoice(step, operator="chaos", note="It is healed.")
-            # One that refuses has ended meanwhile, or asks again.
-            with contextlib.suppress(WorkflowUpdateFailedError):
-                await handle.execute_update("retry_step", choice)
+            # One that refuses has ended meanwhile, or asks again; one that is silent is asked anew.
+            with contextlib.suppress(
+                WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+            ):
+                await handle.execute_update("retry_step", choice, rpc_timeout=RPC_TIMEOUT)

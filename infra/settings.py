@@ -7,49 +7,19 @@ from __future__ import annotations
 
 import base64
 from functools import cached_property
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.key_faults import key_fault, passkey_faults, ring_faults
+from infra.setting_types import IntList, NamedSecrets, NetworkList, SecretList, StrList
 
-_NAMED = ("codec_operators",)
-"""Written as rings are, but not of keys."""
 _RINGS = ("payload_keys", "media_master_keys", "account_master_keys", "token_private_keys")
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
-
-
-def _split_list(value: object) -> object:
-    """Accept `a,b,c` where the environment holds a list."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-StrList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
-
-
-def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
-    for network in networks:
-        ip_network(network, strict=False)
-    return networks
-
-
-NetworkList = Annotated[StrList, AfterValidator(_check_networks)]
-SecretList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_list)]
-IntList = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)]
 
 
 class SettingsError(Exception):
@@ -98,13 +68,13 @@ class Settings(BaseSettings):
     ffprobe_path: str = "ffprobe"
 
     # --- keys ----------------------------------------------------------------------------
-    payload_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    payload_keys: NamedSecrets = Field(default_factory=dict)
     """Temporal payload encryption: `id=base64(32 bytes)`, first one encrypts, all decrypt."""
-    media_master_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    media_master_keys: NamedSecrets = Field(default_factory=dict)
     """Wrap the key of each media; same form."""
-    account_master_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    account_master_keys: NamedSecrets = Field(default_factory=dict)
     """Wrap the TOTP secrets of accounts; same form."""
-    token_private_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    token_private_keys: NamedSecrets = Field(default_factory=dict)
     """Ed25519 private keys (their 32 raw bytes), same form: the first one signs access tokens,
     all verify and are published as a JWK Set."""
     url_signing_key: SecretStr | None = None
@@ -350,23 +320,12 @@ class Settings(BaseSettings):
     """Prometheus port of the process; 0 switches it off."""
     codec_host: str = "127.0.0.1"
     codec_port: int = Field(default=8081, ge=0, le=65535)
-    codec_operators: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    codec_operators: NamedSecrets = Field(default_factory=dict)
     """Who may read payloads in Temporal's UI: `name=secret`, of 24 characters at least. None:
     whoever reaches it, which it takes in development alone, and on loopback."""
     sweep_interval_seconds: int = 300
     run_patience_seconds: float = Field(default=10, gt=0, le=60)
     """How long a request waits for what a run has to say, before it is answered with 202."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _key_rings(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in (*_RINGS, *_NAMED):
-            text = values.get(name)
-            if isinstance(text, str):
-                values[name] = dict(
-                    part.strip().split("=", 1) for part in text.split(",") if "=" in part
-                )
-        return values
 
     @model_validator(mode="after")
     def _keys_fit(self) -> Settings:

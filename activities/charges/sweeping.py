@@ -21,6 +21,7 @@ from domain.subscriptions.gifts import UNDER_WAY
 from domain.unlocks import states as unlocks
 from infra.db import transaction
 from infra.models import CardSetup, Charge, Gift, PaymentMethod, Tip, Unlock
+from infra.queries.charges.unfinished import unfinished
 from infra.settings import Settings
 from infra.stripe.gateway import StripeGateway
 from workflows.charges import steps
@@ -136,14 +137,7 @@ class ChargeSweepActivities:
         with transaction(self._engine) as session:
             found = session.scalars(
                 select(Charge.id)
-                .where(
-                    Charge.state == "paid",
-                    Charge.paid_at < before,
-                    Charge.fee_recorded_at.is_(None)
-                    | (
-                        Charge.tax_calculation_id.is_not(None) & Charge.tax_transaction_id.is_(None)
-                    ),
-                )
+                .where(Charge.paid_at < before, *unfinished())
                 .order_by(Charge.paid_at)
                 .limit(BATCH)
             )

@@ -27,6 +27,7 @@ from infra.models import (
     AccountBalance,
     Charge,
     Gift,
+    Journal,
     LedgerAccount,
     Mail,
     Media,
@@ -41,6 +42,7 @@ from infra.models import (
     Tip,
     Unlock,
 )
+from infra.queries.charges.unfinished import unfinished
 
 STATEMENT_SECONDS_MAX = 10
 _BRISK_PAYOUTS = (
@@ -85,7 +87,7 @@ def _questions(now: datetime) -> dict[str, _Question]:
             PaymentMethod.removed_at,
             (PaymentMethod.removed_at.is_not(None), PaymentMethod.detached_at.is_(None)),
         ),
-        "fees": (Charge.paid_at, (Charge.state == "paid", Charge.fee_recorded_at.is_(None))),
+        "paid_charges": (Charge.paid_at, unfinished()),
         "refunds": (Refund.created_at, (Refund.state == RefundState.REQUESTED,)),
         "payouts": (Payout.updated_at, (Payout.state.in_(_BRISK_PAYOUTS),)),
         "subscriptions": (
@@ -139,11 +141,23 @@ def imbalances_minor(session: Session) -> dict[str, int]:
     return {currency: int(total) for currency, total in found}
 
 
-def last_reconciliation(session: Session) -> tuple[datetime, int] | None:
-    """When the ledger was last held against Stripe's books, and in how much they differed."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Of the ledger with Stripe's books: the last one, or that there was none yet."""
+
+    since: datetime
+    """When it ended; without one, when the first journal was posted."""
+    breaks_found: int | None
+
+
+def last_comparison(session: Session) -> Comparison | None:
+    """None while there is nothing to compare."""
     found = session.execute(
         select(Reconciliation.ended_at, Reconciliation.breaks_found)
         .order_by(Reconciliation.ended_at.desc(), Reconciliation.id.desc())
         .limit(1)
     ).one_or_none()
-    return None if found is None else (found[0], found[1])
+    if found is not None:
+        return Comparison(*found)
+    first_at = session.scalar(select(func.min(Journal.effective_at)))
+    return None if first_at is None else Comparison(first_at, None)

@@ -82,7 +82,10 @@ def restore(settings: Settings, repository: Repository, name: str) -> int:
         BackupFault: the backup is damaged, what is to be filled is not empty, or pg_restore failed.
     """
     if (fault := next(repository.faults(name), None)) is not None:
-        raise BackupFault(f"The backup {name} is damaged: {fault}. Nothing was restored.")
+        raise BackupFault(
+            f"The backup {name} is damaged: {fault}. Nothing was restored. Restore an earlier one; "
+            "while the platform still has the object, the next `create` fetches it again."
+        )
     facts = repository.facts(name)
     database.must_be_empty(settings)
     with closing(Storage(settings)) as storage:

@@ -115,17 +115,14 @@ class Platform:
         with transaction(self._engine) as session:
             monitoring.bound_time(session)
             imbalances = monitoring.imbalances_minor(session)
-            last = monitoring.last_reconciliation(session)
+            last = monitoring.last_comparison(session)
         samples = [
             Sample(gauges.IMBALANCE, minor, (currency,)) for currency, minor in imbalances.items()
         ]
         if last is not None:
-            ended_at, breaks = last
-            age = _age(ended_at, datetime.now(UTC))
-            samples += [
-                Sample(gauges.BREAKS, breaks),
-                Sample(gauges.RECONCILED_SECONDS, age),
-            ]
+            samples.append(Sample(gauges.RECONCILED_SECONDS, _age(last.since, datetime.now(UTC))))
+            if last.breaks_found is not None:
+                samples.append(Sample(gauges.BREAKS, last.breaks_found))
         return samples
 
     async def _attention(self) -> list[Sample]:

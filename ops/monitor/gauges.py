@@ -45,7 +45,8 @@ BREAKS = Gauge(
     "In how much ledger and Stripe differed when they were last compared.",
 )
 RECONCILED_SECONDS = Gauge(
-    "fansworld_reconciliation_age_seconds", "How long ago they were last compared."
+    "fansworld_reconciliation_age_seconds",
+    "How long ago they were last compared; if never, how long there has been what to compare.",
 )
 ATTENTION = Gauge(
     "fansworld_needs_attention", "Runs that wait for an operator, by kind of job.", ("job_kind",)

@@ -15,6 +15,7 @@ from domain.charges.states import ChargeKind
 from infra.db import transaction
 from infra.ids import new_id
 from infra.models import Charge, Tip, User
+from infra.queries import monitoring
 from infra.settings import Settings
 from infra.stripe.gateway import StripeGateway
 from tests.harness.rows import MakeUser
@@ -85,3 +86,5 @@ async def test_one_charge_that_stripe_refuses_to_report_keeps_no_other_waiting(
     assert report == ChargeSweepReport(runs_tended=0, charges_finished=1, charges_refused=1)
     with transaction(engine) as session:
         assert session.get_one(Charge, late).fee_recorded_at is not None
+        waits = {each.kind: each.count for each in monitoring.waiting(session, now=NOW)}
+    assert waits["paid_charges"] == 1, "what is not reported is seen by the monitor"

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from domain.ledger.accounts import JournalKind
 from domain.media.states import MediaState
 from domain.stripe_calls import CallState
 from domain.stripe_events import EventState, ParkedBecause
 from infra.ids import new_id
-from infra.models import Reconciliation, StripeCall, StripeEvent
+from infra.models import Journal, Reconciliation, StripeCall, StripeEvent
 from infra.queries import monitoring
 from tests.harness.rows import MakeMedia
 
@@ -103,8 +104,28 @@ def test_a_balance_that_somebody_changed_by_hand_is_seen(session: Session) -> No
     assert monitoring.imbalances_minor(session) == {"eur": -250}
 
 
+def _journal(effective_at: datetime) -> Journal:
+    return Journal(
+        id=new_id(),
+        event_key=f"test:{effective_at}",
+        body_hash=b"x",
+        kind=JournalKind.RELEASE,
+        effective_at=effective_at,
+    )
+
+
+def test_books_that_were_never_compared_wait_since_the_first_journal(session: Session) -> None:
+    assert monitoring.last_comparison(session) is None
+    for hours in (3, 90):
+        effective_at = NOW - timedelta(hours=hours)
+        session.add(_journal(effective_at))
+    session.flush()
+    since = NOW - timedelta(hours=90)
+    assert monitoring.last_comparison(session) == monitoring.Comparison(since, None)
+
+
 def test_of_comparisons_the_last_one_counts(session: Session) -> None:
-    assert monitoring.last_reconciliation(session) is None
+    session.add(_journal(NOW - timedelta(days=9)))
     for hours, breaks in ((12, 3), (6, 0)):
         ended_at = NOW - timedelta(hours=hours)
         session.add(
@@ -119,4 +140,5 @@ def test_of_comparisons_the_last_one_counts(session: Session) -> None:
             )
         )
     session.flush()
-    assert monitoring.last_reconciliation(session) == (NOW - timedelta(hours=6), 0)
+    last = monitoring.Comparison(NOW - timedelta(hours=6), 0)
+    assert monitoring.last_comparison(session) == last
