@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.loaders import Loader, create_loader
+from botocore.session import get_session
 
 from domain.errors import (
     FansworldError,
@@ -42,11 +45,21 @@ class NoSuchUpload(NotFound):
 def make_session(settings: Settings) -> boto3.session.Session:
     """Keys from the settings, or, where there are none, from boto3's own chain (roles)."""
     secret = settings.s3_secret_access_key
+    base = get_session()
+    base.register_component("data_loader", _service_descriptions())
     return boto3.session.Session(
+        botocore_session=base,
         aws_access_key_id=settings.s3_access_key_id,
         aws_secret_access_key=secret.get_secret_value() if secret else None,
         region_name=settings.s3_region,
     )
+
+
+@cache
+def _service_descriptions() -> Loader:
+    """botocore's description of S3, read once for the process: that takes five times as long as
+    the client made from it, and every session would read it anew."""
+    return create_loader()
 
 
 def make_client(
