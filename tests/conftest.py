@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 pytest_plugins = [
     "tests.harness.database",
     "tests.harness.mail",
@@ -13,3 +15,12 @@ pytest_plugins = [
     "tests.harness.stripe",
     "tests.harness.subscriptions",
 ]
+
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: the collector, which is off till then, need
+    not look at it again and again."""
+    gc.freeze()
+    gc.enable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,15 +11,18 @@ from api.schemas import EXAMPLE_ID
 from domain.ledger.postings import SaleSource
 
 
+_Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2999, 12, 31))]
+
+
 class EarningsQuery(BaseModel):
     """Days in UTC, both included."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    first_day: date | None = Field(
+    first_day: _Day | None = Field(
         default=None, alias="from", description="Without it: 29 days before the last."
     )
-    last_day: date | None = Field(default=None, alias="to", description="Without it: today.")
+    last_day: _Day | None = Field(default=None, alias="to", description="Without it: today.")
 
     def days(self, today: date) -> tuple[date, date]:
         last = self.last_day or today

@@ -5,11 +5,13 @@ Whatever comes, the answer is one that the document promises, and never a crash.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -17,10 +19,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.auth.tokens import mint_token
-from api.contract.document import KEYED
 from domain.accounts import Role
+from infra.settings import Settings
+from infra.storage import Storage
 from tests.e2e.api.walk import OPERATIONS
-from tests.harness.api import RunningApi, StartApi
+from tests.harness.api import RunningApi, serving
 from tests.harness.rows import MakeUser
 
 EXAMPLES = 15
@@ -42,27 +45,32 @@ CHECKS = (
 )
 
 
-WAITING = KEYED | {"setUpCard"}
-"""Operations that wait for a run, and nobody works here."""
+@pytest.fixture(scope="module")
+def hurried(settings: Settings, storage: Storage) -> Iterator[RunningApi]:
+    """Where nobody waits for a run: nobody works here."""
+    del storage  # Asked for, because it makes the buckets.
+    with serving(settings.model_copy(update={"run_patience_seconds": 0.1})) as running:
+        yield running
 
 
-@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - STREAMS))
+@pytest.fixture(scope="module")
+def operations(hurried: RunningApi) -> dict[str, Any]:
+    """What the document says, by operation id; reading all of it takes seconds."""
+    document: Any = schemathesis.openapi.from_url(f"{hurried.url}/openapi.json")
+    found = [each.ok() for each in document.get_all_operations()]
+    return {each.definition.raw["operationId"]: each for each in found}
+
+
+@pytest.mark.parametrize("operation_id", sorted(set(OPERATIONS) - STREAMS))
 def test_the_document_is_kept(
-    api: RunningApi, start_api: StartApi, make_user: MakeUser, operation: str
+    hurried: RunningApi, operations: dict[str, Any], make_user: MakeUser, operation_id: str
 ) -> None:
-    if operation in WAITING:
-        api = start_api(run_patience_seconds=0.1)
-    document: Any = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
-    [found] = [
-        result.ok()
-        for result in document.get_all_operations()
-        if result.ok().definition.raw.get("operationId") == operation
-    ]
-    role = Role.ADMIN if "/admin/" in found.path else Role.CREATOR
-    token = mint_token(api.settings, make_user(role=role).id)
+    operation = operations[operation_id]
+    role = Role.ADMIN if "/admin/" in operation.path else Role.CREATOR
+    token = mint_token(hurried.settings, make_user(role=role).id)
 
-    @given(case=found.as_strategy())
-    @settings(
+    @given(case=operation.as_strategy())
+    @examples(
         max_examples=EXAMPLES,
         deadline=None,
         derandomize=True,

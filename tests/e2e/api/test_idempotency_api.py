@@ -146,6 +146,7 @@ def held_up(settings: Settings, engine: Engine) -> Iterator[Callable[[], None]]:
                     "AND relation = 'uploads'::regclass"
                 ).scalar():
                     watcher.rollback()
+                    time.sleep(0.02)
 
         yield wait
 

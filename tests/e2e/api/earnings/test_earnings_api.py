@@ -79,6 +79,8 @@ def test_subscribers_are_counted_at_both_ends(
     [
         ("from=2026-03-02&to=2026-03-01", "period_reversed"),
         ("from=2020-01-01&to=2026-03-01", "period_too_long"),
+        ("to=0001-01-01", "invalid_request"),
+        ("from=9999-12-31&to=9999-12-31", "invalid_request"),
     ],
 )
 def test_what_can_not_be_asked_about(office: Office, query: str, code: str) -> None:
