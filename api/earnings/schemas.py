@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.schemas import EXAMPLE_ID
 from domain.ledger.postings import SaleSource
 
-
 _Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2999, 12, 31))]
 
 

@@ -19,6 +19,7 @@ from infra.models.auth import (
     RefreshToken,
     TotpSecret,
 )
+from infra.models.backups import Backup
 from infra.models.base import Base
 from infra.models.charges import Charge
 from infra.models.contract import IdempotencyRecord
@@ -51,6 +52,7 @@ __all__ = [
     "AuditLink",
     "AuthChallenge",
     "AuthSession",
+    "Backup",
     "Base",
     "Block",
     "BlockedHash",

@@ -25,6 +25,7 @@ from domain.tips import TipState
 from domain.unlocks.states import UnlockState
 from infra.models import (
     AccountBalance,
+    Backup,
     Charge,
     Gift,
     Journal,
@@ -139,6 +140,11 @@ def imbalances_minor(session: Session) -> dict[str, int]:
         .group_by(LedgerAccount.currency)
     )
     return {currency: int(total) for currency, total in found}
+
+
+def last_backup_at(session: Session) -> datetime | None:
+    """Which moment the newest backup shows; None where none was ever made by `ops.backup`."""
+    return session.scalar(select(func.max(Backup.begun_at)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def create(settings: Settings, repository: Repository) -> Facts:
     """The database first, objects after it: each object that a row of the dump names was there.
 
     Raises:
-        BackupFault: pg_dump failed.
+        BackupFault: pg_dump failed, or the backup is made and the database can't be told of it.
     """
     begun = datetime.now(UTC)
     name = f"{begun:%Y%m%dT%H%M%S.%fZ}"
@@ -72,6 +72,7 @@ def create(settings: Settings, repository: Repository) -> Facts:
         object_bytes=total,
     )
     repository.finish(facts)
+    database.note(settings, facts, ended_at=datetime.now(UTC))
     return facts
 
 

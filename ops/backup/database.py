@@ -8,13 +8,17 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
+from infra.db import transaction
+from infra.models import Backup
 from infra.settings import Settings
-from ops.backup.repository import BackupFault
+from ops.backup.repository import BackupFault, Facts
 
 
 @contextmanager
@@ -47,6 +51,36 @@ def must_be_empty(settings: Settings) -> None:
             f"The database has {len(tables)} tables already. Restore into an empty one, and point "
             "DATABASE_URL to it."
         )
+
+
+def note(settings: Settings, facts: Facts, *, ended_at: datetime) -> None:
+    """A row, by which the monitor sees how old the newest backup is. A schema older than this code
+    may have no room for it.
+
+    Raises:
+        BackupFault: the database could not be told.
+    """
+    engine = create_engine(settings.database_url)
+    try:
+        with transaction(engine) as session:
+            if not inspect(session.connection()).has_table(Backup.__tablename__):
+                return
+            session.add(
+                Backup(
+                    name=facts.name,
+                    begun_at=datetime.fromisoformat(facts.begun_at),
+                    ended_at=ended_at,
+                    objects=facts.objects,
+                    object_bytes=facts.object_bytes,
+                )
+            )
+    except SQLAlchemyError as error:
+        raise BackupFault(
+            f"The backup {facts.name} is whole, but the database could not be told of it: "
+            f"{type(error).__name__}."
+        ) from error
+    finally:
+        engine.dispose()
 
 
 def restore(settings: Settings, path: Path) -> None:

@@ -91,6 +91,7 @@ class Platform:
         return {
             "outbox": Apart(self._outbox),
             "ledger": Apart(self._ledger),
+            "backups": Apart(self._backups),
             "attention": self._attention,
             "queues": self._queues,
             "clamd": Apart(self._clamd),
@@ -124,6 +125,14 @@ class Platform:
             if last.breaks_found is not None:
                 samples.append(Sample(gauges.BREAKS, last.breaks_found))
         return samples
+
+    def _backups(self) -> list[Sample]:
+        with transaction(self._engine) as session:
+            monitoring.bound_time(session)
+            last_at = monitoring.last_backup_at(session)
+        if last_at is None:
+            return []
+        return [Sample(gauges.BACKUP_SECONDS, _age(last_at, datetime.now(UTC)))]
 
     async def _attention(self) -> list[Sample]:
         """The server counts all, but not by kind: those are of the first thousand."""

@@ -48,6 +48,10 @@ RECONCILED_SECONDS = Gauge(
     "fansworld_reconciliation_age_seconds",
     "How long ago they were last compared; if never, how long there has been what to compare.",
 )
+BACKUP_SECONDS = Gauge(
+    "fansworld_backup_age_seconds",
+    "How old what the newest backup shows is; missing where none was ever made.",
+)
 ATTENTION = Gauge(
     "fansworld_needs_attention", "Runs that wait for an operator, by kind of job.", ("job_kind",)
 )
@@ -66,7 +70,15 @@ SIGNATURES_SECONDS = Gauge(
 
 GAUGES = (
     *(UP, WAITING_COUNT, WAITING_SECONDS, PARKED_EVENTS, IMBALANCE, BREAKS, RECONCILED_SECONDS),
-    *(ATTENTION, ATTENTION_ALL, BACKLOG, BACKLOG_SECONDS, POLLERS, SIGNATURES_SECONDS),
+    *(
+        BACKUP_SECONDS,
+        ATTENTION,
+        ATTENTION_ALL,
+        BACKLOG,
+        BACKLOG_SECONDS,
+        POLLERS,
+        SIGNATURES_SECONDS,
+    ),
 )
 
 

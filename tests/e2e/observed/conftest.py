@@ -27,7 +27,7 @@ from infra.antivirus import Antivirus
 from infra.db import transaction
 from infra.ids import new_id
 from infra.metrics.serving import runtime_with_metrics
-from infra.models import LedgerAccount, Reconciliation, StripeEvent
+from infra.models import Backup, LedgerAccount, Reconciliation, StripeEvent
 from infra.redis import ProgressEvent, make_valkey, publish_progress
 from infra.spans import start_tracing
 from infra.storage import Storage
@@ -167,6 +167,9 @@ def _plant(engine: Engine) -> None:
                 sources_checked=0,
                 breaks_found=0,
             )
+        )
+        session.add(
+            Backup(name="last night's", begun_at=now, ended_at=now, objects=0, object_bytes=0)
         )
         session.add(
             StripeEvent(

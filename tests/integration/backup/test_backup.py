@@ -19,9 +19,10 @@ from infra.db import transaction
 from infra.ids import new_id
 from infra.keyring import KeyRing
 from infra.models import AuditEntry, Base, Media, Rendition, TotpSecret, Upload
-from infra.queries import audit
+from infra.queries import audit, monitoring
 from infra.settings import Settings
 from infra.storage import Storage
+from ops.backup import database
 from ops.backup.__main__ import create, main
 from ops.backup.__main__ import restore as bring_back
 from ops.backup.repository import BackupFault, Repository
@@ -194,6 +195,42 @@ def test_what_was_lost_comes_back_as_it_was(site: Site, media: Media, empty_data
     del before[1][passing]
     assert (rows_of(empty_database), objects_of(site.storage)) == before
     assert site.faults(there, facts.audit_head) == []
+
+
+@pytest.mark.usefixtures("media")
+def test_the_monitor_learns_how_old_the_newest_backup_is(site: Site) -> None:
+    with transaction(site.engine) as session:
+        assert monitoring.last_backup_at(session) is None
+    site.back_up()
+    newest = site.repository.facts(site.back_up())
+    with transaction(site.engine) as session:
+        assert monitoring.last_backup_at(session) == datetime.fromisoformat(newest.begun_at)
+
+
+@pytest.mark.usefixtures("media")
+def test_a_backup_that_the_database_hears_nothing_of_is_whole(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = site.settings.model_copy(
+        update={"database_url": "postgresql+psycopg://nobody@127.0.0.1:9/nothing"}
+    )
+    told = database.note
+    monkeypatch.setattr(database, "note", lambda _, *given, **named: told(away, *given, **named))
+    with pytest.raises(BackupFault, match="is whole, but the database could not be told"):
+        site.back_up()
+    [name] = site.repository.names()
+    assert [*site.repository.faults(name)] == []
+
+
+@pytest.mark.usefixtures("media")
+def test_a_backup_of_an_older_schema_is_made_without_a_note(site: Site) -> None:
+    with site.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE backups RENAME TO later"))
+    try:
+        assert site.back_up() in site.repository.names()
+    finally:
+        with site.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE later RENAME TO backups"))
 
 
 @pytest.mark.usefixtures("media")
