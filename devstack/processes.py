@@ -182,13 +182,23 @@ def marked(mark: str) -> list[int]:
 
 
 def end_marked(mark: str) -> None:
-    """SIGKILL to every process that carries the mark, until there is none."""
+    """SIGKILL to every process that carries the mark, until there is none.
+
+    Each is waited for: one that is ending loses its environment, and with it the mark, before it
+    lets go of its files and their locks.
+    """
     deadline = time.monotonic() + 10
     while (pids := marked(mark)) and time.monotonic() < deadline:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
+        with contextlib.ExitStack() as opened:
+            ending = []
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    descriptor = os.pidfd_open(pid)
+                    opened.callback(os.close, descriptor)
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                    ending.append(descriptor)
+            for descriptor in ending:
+                _ended_within(descriptor, deadline - time.monotonic())
 
 
 def kill(record: ProcessRecord) -> None:
@@ -214,7 +224,7 @@ def _ended_within(descriptor: int, seconds: float) -> bool:
     return False
 
 
-def log_tail(path: Path, *, offset: int = 0, lines: int = 12) -> str:
+def log_tail(path: Path, *, offset: int = 0, lines: int = 30) -> str:
     """The last lines that a process wrote to its log, from `offset` on."""
     try:
         with path.open("rb") as log:

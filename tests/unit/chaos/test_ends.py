@@ -24,7 +24,7 @@ class Run:
             raise RPCError("no worker", RPCStatusCode.DEADLINE_EXCEEDED, b"")
         return ["send"]
 
-    async def execute_update(self, *_: Any) -> None:
+    async def execute_update(self, *_: Any, **__: Any) -> None:
         if self._refuses:
             raise WorkflowUpdateFailedError(ValueError("it has ended"))
 
