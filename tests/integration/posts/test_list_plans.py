@@ -21,6 +21,8 @@ from tests.harness.rows import MakeUser
 
 NOW = datetime.now(UTC)
 MANY = 5000
+OTHERS = 4
+"""Somebody else has so many times as many."""
 PAGE = 21
 
 
@@ -40,8 +42,9 @@ def _forget_statistics(engine: Engine) -> None:
 
 @pytest.fixture
 def creator(engine: Engine, make_user: MakeUser, make_post: MakePost) -> User:
-    """With thousands of posts for subscribers and, older than these, one of each other kind."""
-    made = make_user(role=Role.CREATOR)
+    """With thousands of posts for subscribers and, older than these, one of each other kind; among
+    more posts of somebody else, since a table of one creator's alone is as well read whole."""
+    made, other = (make_user(role=Role.CREATOR) for _ in range(2))
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     make_post(made, audience="public", published_at=long_ago)
     make_post(made, published_at=long_ago, pinned_at=NOW)
@@ -51,6 +54,11 @@ def creator(engine: Engine, make_user: MakeUser, make_post: MakePost) -> User:
             "INSERT INTO posts (id, creator_id, state, audience, published_at) "
             f"SELECT uuidv7(), '{made.id}', 'published', 'subscribers', now() - n * interval '1s' "
             f"FROM generate_series(1, {MANY}) n"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO posts (id, creator_id, state, audience, published_at) "
+            f"SELECT uuidv7(), '{other.id}', state, audience, published_at "
+            f"FROM posts, generate_series(1, {OTHERS}) WHERE published_at IS NOT NULL"
         )
         connection.exec_driver_sql("ANALYZE posts")
     return made
