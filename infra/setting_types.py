@@ -17,10 +17,23 @@ def _split_list(value: object) -> object:
 
 
 def _split_named(value: object) -> object:
-    """Accept `name=value,name=value` where the environment holds a mapping."""
-    if isinstance(value, str):
-        return dict(part.strip().split("=", 1) for part in value.split(",") if "=" in part)
-    return value
+    """Accept `name=value,name=value` where the environment holds a mapping.
+
+    Raises:
+        ValueError: an entry has no name, or the name of another one. Values are secrets, so it is
+            told by its place.
+    """
+    if not isinstance(value, str):
+        return value
+    found: dict[str, str] = {}
+    for place, part in enumerate(filter(None, map(str.strip, value.split(","))), start=1):
+        name, equals, secret = part.partition("=")
+        if not (name and equals):
+            raise ValueError(f"entry {place} is not written as name=value")
+        if name in found:
+            raise ValueError(f"entry {place} has the name {name}, which another one has")
+        found[name] = secret
+    return found
 
 
 def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+
+import pytest
 
 pytest_plugins = [
     "tests.harness.database",
@@ -16,11 +19,14 @@ pytest_plugins = [
     "tests.harness.subscriptions",
 ]
 
-gc.disable()
 
-
-def pytest_collection_finish() -> None:
-    """What is imported and collected stays to the end: the collector, which is off till then, need
-    not look at it again and again."""
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported and collected stays to the end: the collector need not look at it again and
+    again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -122,6 +122,8 @@ def test_all_faults_are_listed_at_once(environment: pytest.MonkeyPatch) -> None:
     [
         ("PAYLOAD_KEYS", "", "payload_keys: at least one key is needed"),
         ("MEDIA_MASTER_KEYS", "k1=c2hvcnQ=", "decodes to 5 bytes, 32 are needed"),
+        ("PAYLOAD_KEYS", "c2VjcmV0", "PAYLOAD_KEYS: Value error, entry 1 is not written as"),
+        ("CODEC_OPERATORS", "ada=one, ada=two", "entry 2 has the name ada, which another one has"),
         ("URL_SIGNING_KEY", "not base64!", "url_signing_key: is not base64"),
         ("URL_SIGNING_KEY", None, "url_signing_key: missing"),
         ("CDN_BASE_URL", "https://cdn.example", "cdn_signing_key: missing"),
