@@ -172,6 +172,8 @@ async def cancelling(stage: Stage) -> Seen:
 
 async def families(stage: Stage) -> Seen:
     handle = await stage.client.start_workflow(Parent.run, id="parent", task_queue=stage.queue)
+    await stage.reached("parent/cancelled", "TIMER_STARTED")
+    await handle.signal(Parent.cancel_child)
     seen: Seen = {"result": await stage.until(handle.result())}
     await stage.rest()
     for name in ("good", "bad", "cancelled", "abandoned", "ended"):

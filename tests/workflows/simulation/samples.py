@@ -263,6 +263,14 @@ class Child:
 class Parent:
     """Children that succeed, fail, are cancelled, are there already, or outlive it."""
 
+    def __init__(self) -> None:
+        self._may_cancel = False
+
+    @workflow.signal
+    def cancel_child(self) -> None:
+        """Once it sleeps: one that has not begun yet is cancelled in another way."""
+        self._may_cancel = True
+
     @workflow.run
     async def run(self) -> list[str]:
         own = workflow.info().workflow_id
@@ -282,6 +290,7 @@ class Parent:
         except WorkflowAlreadyStartedError:
             said.append("already")
         sleeping = await workflow.start_child_workflow(Child.run, "sleep", id=f"{own}/cancelled")
+        await workflow.wait_condition(lambda: self._may_cancel)
         sleeping.cancel()
         try:
             await sleeping

@@ -17,6 +17,7 @@ from uuid import uuid4
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -25,6 +26,8 @@ from tests.workflows.simulation.samples import SAMPLES, Deeds
 
 T = TypeVar("T")
 BEGAN = datetime(2030, 1, 31, 12, tzinfo=UTC)
+
+REACHED_SECONDS = 30
 
 NEVER_SHOWN = ("WORKFLOW_TASK_", "ACTIVITY_TASK_STARTED", "ACTIVITY_TASK_CANCELED")
 """Events of tasks, and one that depends on whether a worker was at it just then."""
@@ -45,6 +48,10 @@ class Stage(Protocol):
 
     async def rest(self) -> None:
         """Until every run waits for time or for a client."""
+        ...
+
+    async def reached(self, workflow_id: str, event: str) -> None:
+        """Until a run, which need not have begun yet, has this event."""
         ...
 
     async def events(self, workflow_id: str, run_id: str | None = None) -> list[str]:
@@ -68,6 +75,17 @@ class RealStage:
 
     async def rest(self) -> None:
         await asyncio.sleep(0.2)
+
+    async def reached(self, workflow_id: str, event: str) -> None:
+        async with asyncio.timeout(REACHED_SECONDS):
+            while True:
+                try:
+                    if event in await self.events(workflow_id):
+                        return
+                except RPCError as error:
+                    if error.status is not RPCStatusCode.NOT_FOUND:
+                        raise
+                await asyncio.sleep(0.02)
 
     async def events(self, workflow_id: str, run_id: str | None = None) -> list[str]:
         handle = self.client.get_workflow_handle(workflow_id, run_id=run_id)
@@ -127,6 +145,15 @@ class SimulatedStage:
 
     async def rest(self) -> None:
         await self.server.settle()
+
+    async def reached(self, workflow_id: str, event: str) -> None:
+        """What a worker died of takes time to be done again."""
+        await self.server.settle()
+        for _ in range(REACHED_SECONDS):
+            if self.server.find(workflow_id, "") and event in await self.events(workflow_id):
+                return
+            await self.server.pass_time(timedelta(minutes=1))
+        raise TimeoutError(f"{workflow_id} has no {event}")
 
     async def events(self, workflow_id: str, run_id: str | None = None) -> list[str]:
         run = self.server.find(workflow_id, run_id or "")
